@@ -1,0 +1,1 @@
+//! The runtime-neutral async facade and drivers of sansmb

@@ -1,0 +1,1 @@
+//! SPNEGO and NTLMv2 for sansmb, both sides, no I/O

@@ -1,0 +1,1 @@
+//! sansmb on std::net and threads

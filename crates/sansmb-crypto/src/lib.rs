@@ -1,0 +1,1 @@
+//! Crypto providers for sansmb

@@ -1,0 +1,1 @@
+//! Pure file-server semantics on top of the sansmb core

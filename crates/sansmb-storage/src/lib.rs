@@ -1,0 +1,1 @@
+//! Storage backends for the sansmb file server: local directory and memory

@@ -1,0 +1,14 @@
+//! SMB2/3 as a sans-IO protocol core.
+//!
+//! Bytes and time go in; bytes, events and a deadline come out. The crate opens no socket and no
+//! file, reads no clock and draws no randomness.
+//!
+//! Layers, each importing only from those above it: [`time`], [`wire`], `crypto`, `conn`, then
+//! `client` and `server`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod time;
+pub mod wire;

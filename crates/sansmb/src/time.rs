@@ -1,0 +1,46 @@
+//! Time is a value that the caller hands in; the core never asks an operating system for it.
+
+use core::time::Duration;
+
+use crate::wire::FileTime;
+
+/// Microseconds since an origin that the caller picked; it never runs backwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The origin itself.
+    pub const ORIGIN: Self = Self(0);
+
+    /// The moment `micros` microseconds after the origin.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the origin.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// This moment plus `d`, saturating at the end of time.
+    #[must_use]
+    pub fn after(self, d: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(d.as_micros()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long from `earlier` to this moment; zero when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// What a driver passes to every feed: the monotonic clock, and the wall clock for the few fields
+/// that carry it on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// For time-outs.
+    pub mono: Instant,
+    /// For fields such as the NEGOTIATE response's SystemTime.
+    pub wall: FileTime,
+}
