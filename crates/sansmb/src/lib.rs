@@ -3,12 +3,14 @@
 //! Bytes and time go in; bytes, events and a deadline come out. The crate opens no socket and no
 //! file, reads no clock and draws no randomness.
 //!
-//! Layers, each importing only from those above it: [`time`], [`wire`], `crypto`, `conn`, then
+//! Layers, each importing only from those above it: [`time`], [`wire`], [`crypto`], `conn`, then
 //! `client` and `server`.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod auth;
+pub mod crypto;
 pub mod time;
 pub mod wire;

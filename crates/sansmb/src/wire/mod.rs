@@ -11,6 +11,7 @@
 #[macro_use]
 mod macros;
 
+mod algorithms;
 mod body;
 mod close;
 mod error;
@@ -23,6 +24,7 @@ mod utf16;
 mod write;
 mod writer;
 
+pub use algorithms::{Cipher, CompressionAlgorithm, Dialect, HashAlgorithm, SigningAlgorithm};
 pub use body::{Body, Bulk, EmptyBody, Payload};
 pub(crate) use body::{fixed_at, span};
 pub use close::{CloseFlags, CloseRequest, CloseResponse};
