@@ -9,7 +9,13 @@ use crate::wire::{Cipher, Dialect};
 
 /// SP800-108 in counter mode with HMAC-SHA256, r = 32. `label` and, before 3.1.1, `context` include
 /// their own terminating zero. `len` is 16 or 32 bytes.
-pub fn derive_key(crypto: &dyn CryptoProvider, key: &[u8], label: &[u8], context: &[u8], len: usize) -> Vec<u8> {
+pub fn derive_key(
+    crypto: &dyn CryptoProvider,
+    key: &[u8],
+    label: &[u8],
+    context: &[u8],
+    len: usize,
+) -> Vec<u8> {
     let bits = (len as u32 * 8).to_be_bytes();
     let mut block = crypto.hmac_sha256(key, &[&1u32.to_be_bytes(), label, &[0], context, &bits]);
     let out = block[..len].to_vec();

@@ -4,9 +4,13 @@
 //! is a provider like any other, never a build flag.
 
 mod kdf;
+mod message;
 mod preauth;
 
 pub use kdf::{SessionKeys, derive_key};
+pub use message::{
+    MessageMac, OpenError, open_message, seal_message, sign_message, signing_nonce, verify_message,
+};
 pub use preauth::PreauthHash;
 
 use alloc::boxed::Box;
@@ -30,7 +34,24 @@ pub trait CryptoProvider: Debug + Send + Sync {
 pub trait Signer: Debug + Send + Sync {
     /// The signature over the concatenation of `parts`, which are not joined. Only AES-GMAC uses
     /// `nonce`, [MS-SMB2] 3.1.4.1.
-    fn sign(&self, nonce: &[u8; 12], parts: &[&[u8]]) -> [u8; 16];
+    fn sign(&self, nonce: &[u8; 12], parts: &[&[u8]]) -> [u8; 16] {
+        let mut mac = self.begin(nonce);
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finish()
+    }
+
+    /// The same for bytes that come one after the other and are not kept.
+    fn begin(&self, nonce: &[u8; 12]) -> Box<dyn Mac>;
+}
+
+/// A signature in the making: what [`Signer::begin`] gives.
+pub trait Mac: Debug + Send + Sync {
+    /// Takes in the next bytes.
+    fn update(&mut self, bytes: &[u8]);
+    /// The signature over all bytes taken in.
+    fn finish(self: Box<Self>) -> [u8; 16];
 }
 
 /// Encrypts and decrypts messages in place with one key.

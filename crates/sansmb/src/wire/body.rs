@@ -55,10 +55,11 @@ pub(crate) fn span<'m>(
     if len == 0 {
         return Ok(&[]);
     }
-    offset
-        .checked_add(len)
-        .and_then(|end| msg.get(offset..end))
-        .ok_or(DecodeError::new(what, offset, DecodeErrorKind::Range))
+    offset.checked_add(len).and_then(|end| msg.get(offset..end)).ok_or(DecodeError::new(
+        what,
+        offset,
+        DecodeErrorKind::Range,
+    ))
 }
 
 /// "This many payload bytes follow, sent as a segment of their own."
