@@ -12,5 +12,6 @@ extern crate alloc;
 
 pub mod auth;
 pub mod crypto;
+pub mod conn;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,375 @@
+//! What the file server asks of a storage backend: a small set of jobs on opaque handles.
+//!
+//! The file server itself does no I/O. It emits a [`Job`]; a driver hands it to the share's
+//! [`Storage`] and brings the [`Outcome`] back, at once, later, or from another thread. A backend
+//! that cannot do a job answers [`NtStatus::NOT_SUPPORTED`] and the file server gives the client
+//! what Windows gives.
+//!
+//! Names are compared without regard to case and kept as they were given. No path leaves the
+//! share's root, whatever its names and symbolic links say: that is the backend's duty.
+
+use std::{fmt::Debug, sync::Arc};
+
+use bytes::Bytes;
+use sansmb::{
+    conn::MessageBuffer,
+    wire::{FileAttributes, FileTime, NtStatus},
+};
+
+/// A backend for one share.
+pub trait Storage: Debug + Send + Sync {
+    /// Does `job` and calls `done` exactly once: before it returns where the work is quick (data
+    /// in cache, metadata), from another thread where it is not.
+    fn submit(&self, job: Job, done: Completion);
+
+    /// What does not change while the share is served.
+    fn traits(&self) -> StorageTraits;
+}
+
+/// Takes the outcome of one job.
+pub type Completion = Box<dyn FnOnce(Outcome) + Send>;
+
+/// How a job ended.
+pub type Outcome = Result<Done, NtStatus>;
+
+/// Properties of a backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageTraits {
+    /// Volume label that clients show.
+    pub label: String,
+    /// Volume serial number.
+    pub serial: u32,
+    /// Name of the file system (`NTFS` makes Windows offer everything).
+    pub file_system: String,
+    /// When the volume was made.
+    pub created: FileTime,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// Longest name of one component, in UTF-16 units.
+    pub max_name_len: u32,
+}
+
+/// A backend's own name for something that is open there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle(pub u64);
+
+/// What stays the same however a file is named: device and file number. Share modes, locks and
+/// delete-pending are kept by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId {
+    /// Device or volume.
+    pub volume: u64,
+    /// File number within it.
+    pub file: u64,
+}
+
+/// A path beneath the share's root: components without separators, none of them empty, `.` or
+/// `..`, none with forbidden characters. The root is the empty path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct SharePath(pub Vec<Arc<str>>);
+
+/// Which kinds of things an open accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// A file or a directory; a file where one has to be made.
+    Any,
+    /// A file, otherwise [`NtStatus::FILE_IS_A_DIRECTORY`].
+    File,
+    /// A directory, otherwise [`NtStatus::NOT_A_DIRECTORY`].
+    Directory,
+}
+
+/// What an open does about existence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existence {
+    /// It must exist: otherwise [`NtStatus::OBJECT_NAME_NOT_FOUND`], or
+    /// [`NtStatus::OBJECT_PATH_NOT_FOUND`] where a parent is missing.
+    MustExist,
+    /// It must not: otherwise [`NtStatus::OBJECT_NAME_COLLISION`]; it is made.
+    MustNotExist,
+    /// It is made when it is missing.
+    Either,
+}
+
+/// Which rights the backend's own handle needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rights {
+    /// Read data.
+    pub read: bool,
+    /// Write data, set the length.
+    pub write: bool,
+}
+
+/// Times and attributes to set; `None` leaves them alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Creation time.
+    pub created: Option<FileTime>,
+    /// Last access time.
+    pub accessed: Option<FileTime>,
+    /// Last write time.
+    pub written: Option<FileTime>,
+    /// Change time; backends that cannot set it ignore it.
+    pub changed: Option<FileTime>,
+    /// DOS attributes.
+    pub attributes: Option<FileAttributes>,
+}
+
+/// One piece of work. Every variant says which [`Done`] it ends with.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Job {
+    /// Looks up, opens or makes in one step, never truncating. Ends with [`Done::Opened`].
+    Open {
+        /// What.
+        path: SharePath,
+        /// Which kind.
+        want: Want,
+        /// Whether it must or may exist.
+        existence: Existence,
+        /// What the handle will be used for.
+        rights: Rights,
+        /// Attributes of what is made.
+        attributes: FileAttributes,
+        /// Open a symbolic link or reparse point itself instead of what it points to.
+        no_follow: bool,
+    },
+    /// Gives a handle back. Ends with [`Done::Nothing`].
+    Close {
+        /// Which.
+        handle: Handle,
+    },
+    /// Appends up to `length` bytes from `offset` on to `into`. Ends with [`Done::Read`]; at or
+    /// after the end of the file with nothing appended.
+    Read {
+        /// Which file.
+        handle: Handle,
+        /// From where, in bytes.
+        offset: u64,
+        /// How many bytes.
+        length: u32,
+        /// Where they go: room for `length` bytes is reserved in it.
+        into: MessageBuffer,
+    },
+    /// Writes all of `data`. Ends with [`Done::Written`].
+    Write {
+        /// Which file.
+        handle: Handle,
+        /// To where, in bytes.
+        offset: u64,
+        /// What; a slice of the frame that it came in.
+        data: Bytes,
+        /// On stable storage before it ends.
+        through: bool,
+    },
+    /// Brings a file's data to stable storage. Ends with [`Done::Nothing`].
+    Flush {
+        /// Which.
+        handle: Handle,
+    },
+    /// Ends with [`Done::Metadata`].
+    Stat {
+        /// Which.
+        handle: Handle,
+    },
+    /// Looks at a name in a directory without opening it. Ends with [`Done::Found`], or
+    /// [`NtStatus::NO_SUCH_FILE`].
+    Find {
+        /// The directory.
+        handle: Handle,
+        /// One component, without wildcards, compared without regard to case.
+        name: Arc<str>,
+    },
+    /// The next entries of a directory, without `.` and `..`, in any order that is stable while
+    /// the handle is open. Ends with [`Done::Entries`].
+    List {
+        /// The directory.
+        handle: Handle,
+        /// Start over.
+        restart: bool,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Sets times and attributes. Ends with [`Done::Nothing`].
+    Change {
+        /// Which.
+        handle: Handle,
+        /// What.
+        changes: Changes,
+    },
+    /// Sets the length of a file. Ends with [`Done::Nothing`].
+    SetLength {
+        /// Which.
+        handle: Handle,
+        /// In bytes.
+        length: u64,
+    },
+    /// Reserves space without changing the length, as far as the backend can. Ends with
+    /// [`Done::Nothing`].
+    Allocate {
+        /// Which.
+        handle: Handle,
+        /// In bytes.
+        length: u64,
+    },
+    /// Gives an open file or directory another name. Ends with [`Done::Nothing`];
+    /// [`NtStatus::OBJECT_NAME_COLLISION`] when the target exists and `replace` is off.
+    Rename {
+        /// Which.
+        handle: Handle,
+        /// Its new path.
+        to: SharePath,
+        /// Whether an existing file at `to` is replaced.
+        replace: bool,
+    },
+    /// Gives an open file one more name. Ends with [`Done::Nothing`].
+    Link {
+        /// Which.
+        handle: Handle,
+        /// The other path.
+        to: SharePath,
+        /// Whether an existing file at `to` is replaced.
+        replace: bool,
+    },
+    /// Removes the name under which `handle` was opened; a directory must be empty, otherwise
+    /// [`NtStatus::DIRECTORY_NOT_EMPTY`]. The handle stays open. Ends with [`Done::Nothing`].
+    Unlink {
+        /// Which.
+        handle: Handle,
+    },
+    /// Whether a directory has no entries. Ends with [`Done::Empty`].
+    IsEmpty {
+        /// The directory.
+        handle: Handle,
+    },
+    /// Ends with [`Done::Space`].
+    Space {
+        /// Something on the volume.
+        handle: Handle,
+    },
+    /// Copies within the backend. Ends with [`Done::Written`].
+    Copy {
+        /// From this file.
+        from: Handle,
+        /// From this offset.
+        from_offset: u64,
+        /// To this file.
+        to: Handle,
+        /// To this offset.
+        to_offset: u64,
+        /// How many bytes.
+        length: u64,
+    },
+    /// Frees a range, which then reads as zeros. Ends with [`Done::Nothing`].
+    Zero {
+        /// Which.
+        handle: Handle,
+        /// From here.
+        offset: u64,
+        /// So many bytes.
+        length: u64,
+    },
+    /// The ranges within `offset..offset + length` that hold data. Ends with [`Done::Ranges`].
+    Ranges {
+        /// Which.
+        handle: Handle,
+        /// From here.
+        offset: u64,
+        /// So many bytes.
+        length: u64,
+    },
+}
+
+/// What a job that succeeded gives.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Done {
+    /// Nothing to say.
+    Nothing,
+    /// See [`Job::Open`].
+    Opened {
+        /// The handle; to be given back with [`Job::Close`].
+        handle: Handle,
+        /// What it is.
+        metadata: Metadata,
+        /// Whether it was made just now.
+        created: bool,
+        /// Its path in the spelling of the storage.
+        path: SharePath,
+    },
+    /// See [`Job::Read`].
+    Read(MessageBuffer),
+    /// Bytes written or copied.
+    Written(u64),
+    /// See [`Job::Stat`].
+    Metadata(Metadata),
+    /// See [`Job::Find`].
+    Found(Entry),
+    /// See [`Job::List`].
+    Entries {
+        /// The next entries.
+        entries: Vec<Entry>,
+        /// No more come after these.
+        end: bool,
+    },
+    /// See [`Job::IsEmpty`].
+    Empty(bool),
+    /// See [`Job::Space`].
+    Space(Space),
+    /// Offset and length of each range, ascending.
+    Ranges(Vec<(u64, u64)>),
+}
+
+/// What is known of a file or directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// Which it is.
+    pub node: NodeId,
+    /// Creation time.
+    pub created: FileTime,
+    /// Last access time.
+    pub accessed: FileTime,
+    /// Last write time.
+    pub written: FileTime,
+    /// Change time.
+    pub changed: FileTime,
+    /// Length in bytes; zero for directories.
+    pub length: u64,
+    /// Bytes allocated.
+    pub allocated: u64,
+    /// DOS attributes; has DIRECTORY for directories.
+    pub attributes: FileAttributes,
+    /// Number of names.
+    pub links: u32,
+    /// Reparse tag, or zero.
+    pub reparse_tag: u32,
+}
+
+impl Metadata {
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.attributes.contains(FileAttributes::DIRECTORY)
+    }
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it is.
+    pub metadata: Metadata,
+}
+
+/// Space on a volume, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Space {
+    /// Size of the volume.
+    pub total: u64,
+    /// Free for this caller.
+    pub available: u64,
+    /// Free at all.
+    pub free: u64,
+    /// Unit of allocation.
+    pub block: u32,
+}

@@ -1,0 +1,13 @@
+//! One transport connection: framing, buffers, sealing, credits and compounds.
+
+mod buffer;
+mod frames;
+mod rx;
+mod tx;
+mod window;
+
+pub use buffer::{HEADROOM, MessageBuffer};
+pub(crate) use frames::{Compound, split_compound};
+pub use rx::{FrameError, RecvTarget, Rx};
+pub use tx::Tx;
+pub use window::{CreditError, SequenceWindow};
