@@ -26,7 +26,8 @@ pub enum Step {
         token: Vec<u8>,
         /// Who the peer is (server side) or whom we are known as (client side).
         identity: Identity,
-        /// The key that both sides now share; empty for anonymous.
+        /// The key that both sides now share; empty for anonymous, and on the server for a guest. A
+        /// client learns from the protocol around it that it is a guest, and then has no use for it.
         session_key: SessionKey,
     },
 }

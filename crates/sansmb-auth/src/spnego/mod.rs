@@ -1,0 +1,8 @@
+//! SPNEGO around NTLM, RFC 4178 and [MS-SPNG].
+
+mod acceptor;
+mod client;
+mod token;
+
+pub use acceptor::SpnegoAcceptor;
+pub use client::SpnegoClient;
