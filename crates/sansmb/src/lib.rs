@@ -11,7 +11,7 @@
 extern crate alloc;
 
 pub mod auth;
-pub mod crypto;
 pub mod conn;
+pub mod crypto;
 pub mod time;
 pub mod wire;

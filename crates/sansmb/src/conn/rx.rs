@@ -59,13 +59,7 @@ pub struct Rx {
 impl Rx {
     /// Accepts messages of at most `max_frame` bytes.
     pub fn new(max_frame: usize) -> Self {
-        Self {
-            scan: BytesMut::new(),
-            filled: 0,
-            stage: Stage::Scan,
-            max_frame,
-            recycled: VecDeque::new(),
-        }
+        Self { scan: BytesMut::new(), filled: 0, stage: Stage::Scan, max_frame, recycled: VecDeque::new() }
     }
 
     /// Changes the limit for messages that have not begun to arrive.
@@ -169,7 +163,8 @@ impl Rx {
     /// A buffer of `len` initialised bytes: a used one where there is one, since clearing a fresh
     /// one costs a pass over the memory.
     fn exact_buffer(&mut self, len: usize) -> BytesMut {
-        let reusable = self.recycled.iter().position(|b| b.len() >= len && b.len() / 2 <= len && b.is_unique());
+        let reusable =
+            self.recycled.iter().position(|b| b.len() >= len && b.len() / 2 <= len && b.is_unique());
         if let Some(found) = reusable.and_then(|at| self.recycled.remove(at)) {
             if let Ok(mut buf) = found.try_into_mut() {
                 buf.truncate(len);

@@ -62,6 +62,20 @@ pub(crate) fn span<'m>(
     ))
 }
 
+/// The same for a variable part, which must not reach back before `floor`, the end of the fixed part.
+pub(crate) fn span_from<'m>(
+    msg: &'m [u8],
+    what: &'static str,
+    floor: usize,
+    offset: usize,
+    len: usize,
+) -> Result<&'m [u8], DecodeError> {
+    if len > 0 && offset < floor {
+        return Err(DecodeError::new(what, offset, DecodeErrorKind::Range));
+    }
+    span(msg, what, offset, len)
+}
+
 /// "This many payload bytes follow, sent as a segment of their own."
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bulk(pub usize);

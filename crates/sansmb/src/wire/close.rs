@@ -3,7 +3,7 @@
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::header::FileIdFixed;
-use super::{Body, DecodeError, FileId, FileTime, Writer};
+use super::{Body, DecodeError, FileAttributes, FileId, FileTime, Writer};
 
 wire_flags! {
     /// Flags of CLOSE.
@@ -82,8 +82,8 @@ pub struct CloseResponse {
     pub allocation_size: u64,
     /// Bytes in the file.
     pub end_of_file: u64,
-    /// [MS-FSCC] 2.6 attributes.
-    pub file_attributes: u32,
+    /// The file's attributes.
+    pub file_attributes: FileAttributes,
 }
 
 impl<'m> Body<'m> for CloseResponse {
@@ -100,7 +100,7 @@ impl<'m> Body<'m> for CloseResponse {
             change_time: FileTime(f.change_time.get()),
             allocation_size: f.allocation_size.get(),
             end_of_file: f.end_of_file.get(),
-            file_attributes: f.file_attributes.get(),
+            file_attributes: FileAttributes::from_bits_retain(f.file_attributes.get()),
         })
     }
 
@@ -115,7 +115,7 @@ impl<'m> Body<'m> for CloseResponse {
             change_time: U64::new(self.change_time.0),
             allocation_size: U64::new(self.allocation_size),
             end_of_file: U64::new(self.end_of_file),
-            file_attributes: U32::new(self.file_attributes),
+            file_attributes: U32::new(self.file_attributes.bits()),
         });
     }
 }

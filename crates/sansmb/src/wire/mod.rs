@@ -11,31 +11,73 @@
 #[macro_use]
 mod macros;
 
+mod access;
 mod algorithms;
+mod attributes;
 mod body;
 mod close;
+mod create;
+mod create_context;
 mod error;
+mod error_response;
 mod filetime;
 mod guid;
 mod header;
+mod lists;
+mod negotiate;
+mod negotiate_context;
+mod oplock_break;
 mod read;
+mod session_setup;
 mod status;
 mod transform;
+mod tree_connect;
+mod typed_contexts;
 mod utf16;
 mod write;
 mod writer;
 
+pub use access::AccessMask;
 pub use algorithms::{Cipher, CompressionAlgorithm, Dialect, HashAlgorithm, SigningAlgorithm};
+pub use attributes::FileAttributes;
 pub use body::{Body, Bulk, EmptyBody, Payload};
-pub(crate) use body::{fixed_at, span};
+pub(crate) use body::{fixed_at, span, span_from};
 pub use close::{CloseFlags, CloseRequest, CloseResponse};
+pub use create::{
+    CreateAction, CreateDisposition, CreateFlags, CreateOptions, CreateRequest, CreateResponse,
+    ImpersonationLevel, OplockLevel, ShareAccess,
+};
+pub use create_context::{
+    ContextIter, ContextList, CreateContext, CreateContextReplies, CreateContextReply, CreateContexts,
+    DurableFlags, Lease, LeaseFlags, LeaseKey, LeaseState, LeaseV2, NamedContext, context_name,
+};
 pub use error::{DecodeError, DecodeErrorKind};
+pub use error_response::{
+    ErrorContext, ErrorId, ErrorResponse, MoveDstIpAddr, ShareRedirect, SymbolicLinkErrorResponse,
+    SymlinkFlags,
+};
 pub use filetime::FileTime;
 pub use guid::Guid;
 pub use header::{Command, FileId, Flags, HEADER_LEN, Header, PROTOCOL_ID, SessionId, TreeId};
+pub use lists::U16List;
+pub use negotiate::{Capabilities, NegotiateRequest, NegotiateResponse, SecurityMode};
+pub use negotiate_context::{
+    CompressionFlags, NegotiateContext, NegotiateContexts, RdmaTransformId, TransportFlags,
+};
+pub use oplock_break::{
+    BreakAcknowledgment, BreakNotification, LeaseBreak, LeaseBreakAcknowledgment, LeaseBreakFlags,
+    LeaseBreakNotification, LeaseBreakResponse, OplockBreak, OplockBreakAcknowledgment,
+    OplockBreakNotification, OplockBreakResponse,
+};
 pub use read::{ReadFlags, ReadRequest, ReadResponse};
+pub use session_setup::{SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse};
 pub use status::NtStatus;
 pub use transform::{TRANSFORM_LEN, TRANSFORM_PROTOCOL_ID, TransformHeader};
+pub use tree_connect::{
+    ShareCapabilities, ShareFlags, ShareType, TreeConnectContext, TreeConnectContexts, TreeConnectFlags,
+    TreeConnectRequest, TreeConnectResponse,
+};
+pub use typed_contexts::{TypedContext, TypedContextIter, TypedContexts};
 pub use utf16::{Utf16, Utf16Buf};
 pub use write::{WriteFlags, WriteRequest, WriteResponse};
 pub use writer::Writer;

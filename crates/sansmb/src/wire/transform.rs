@@ -1,5 +1,6 @@
 //! TRANSFORM_HEADER, [MS-SMB2] 2.2.41: what stands before an encrypted message.
 
+use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::{DecodeError, DecodeErrorKind, fixed_at};
@@ -46,5 +47,24 @@ impl TransformHeader {
             return Err(DecodeError::value("TRANSFORM_HEADER flags", 42, header.flags.get().into()));
         }
         Ok(header)
+    }
+    /// The header of `frame` and the sealed message behind it, whose length must be the one that
+    /// the header promises, [MS-SMB2] 3.3.5.2.1.1.
+    pub fn split(frame: &[u8]) -> Result<(&Self, &[u8]), DecodeError> {
+        const NAME: &str = "TRANSFORM_HEADER OriginalMessageSize";
+        let header = Self::decode(frame)?;
+        let message = frame.get(TRANSFORM_LEN..).unwrap_or_default();
+        if message.is_empty() {
+            return Err(DecodeError::truncated(NAME, TRANSFORM_LEN));
+        }
+        if message.len() != header.original_message_size.get() as usize {
+            return Err(DecodeError::value(NAME, 36, header.original_message_size.get().into()));
+        }
+        Ok((header, message))
+    }
+
+    /// What the cipher authenticates beside the message: everything from the nonce on.
+    pub fn aad(&self) -> &[u8] {
+        &self.as_bytes()[20..]
     }
 }

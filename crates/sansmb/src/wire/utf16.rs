@@ -12,7 +12,7 @@ pub struct Utf16<'m>(&'m [u8]);
 impl<'m> Utf16<'m> {
     /// Fails when the number of bytes is odd. `what` and `at` go into the error.
     pub fn new(bytes: &'m [u8], what: &'static str, at: usize) -> Result<Self, DecodeError> {
-        if bytes.len() % 2 != 0 {
+        if !bytes.len().is_multiple_of(2) {
             return Err(DecodeError::new(what, at, DecodeErrorKind::OddUtf16));
         }
         Ok(Self(bytes))

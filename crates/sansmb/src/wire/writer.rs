@@ -49,6 +49,11 @@ impl<'a> Writer<'a> {
         self.out.resize(self.out.len() + n, 0);
     }
 
+    /// Takes back what was written behind position `at`.
+    pub(crate) fn truncate(&mut self, at: usize) {
+        self.out.truncate(self.start + at);
+    }
+
     /// Overwrites a little-endian number at `at`, which must have been written before.
     pub fn patch_u16(&mut self, at: usize, value: u16) {
         let at = self.start + at;
