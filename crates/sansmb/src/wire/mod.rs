@@ -10,25 +10,38 @@
 
 #[macro_use]
 mod macros;
+#[macro_use]
+mod structure;
 
 mod access;
 mod algorithms;
 mod attributes;
 mod body;
+mod change_notify;
 mod close;
 mod create;
 mod create_context;
+mod ctl_code;
 mod error;
 mod error_response;
 mod filetime;
+mod flush;
+pub mod fscc;
 mod guid;
 mod header;
+mod ioctl;
+mod list;
 mod lists;
+mod lock;
 mod negotiate;
 mod negotiate_context;
 mod oplock_break;
+mod output_buffer;
+mod query_directory;
+mod query_info;
 mod read;
 mod session_setup;
+mod set_info;
 mod status;
 mod transform;
 mod tree_connect;
@@ -42,6 +55,7 @@ pub use algorithms::{Cipher, CompressionAlgorithm, Dialect, HashAlgorithm, Signi
 pub use attributes::FileAttributes;
 pub use body::{Body, Bulk, EmptyBody, Payload};
 pub(crate) use body::{fixed_at, span, span_from};
+pub use change_notify::{ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse, CompletionFilter};
 pub use close::{CloseFlags, CloseRequest, CloseResponse};
 pub use create::{
     CreateAction, CreateDisposition, CreateFlags, CreateOptions, CreateRequest, CreateResponse,
@@ -51,15 +65,20 @@ pub use create_context::{
     ContextIter, ContextList, CreateContext, CreateContextReplies, CreateContextReply, CreateContexts,
     DurableFlags, Lease, LeaseFlags, LeaseKey, LeaseState, LeaseV2, NamedContext, context_name,
 };
+pub use ctl_code::CtlCode;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use error_response::{
     ErrorContext, ErrorId, ErrorResponse, MoveDstIpAddr, ShareRedirect, SymbolicLinkErrorResponse,
     SymlinkFlags,
 };
 pub use filetime::FileTime;
+pub use flush::FlushRequest;
 pub use guid::Guid;
 pub use header::{Command, FileId, Flags, HEADER_LEN, Header, PROTOCOL_ID, SessionId, TreeId};
+pub use ioctl::{IoctlFlags, IoctlRequest, IoctlResponse};
+pub use list::{Element, List};
 pub use lists::U16List;
+pub use lock::{LockElement, LockFlags, LockRequest};
 pub use negotiate::{Capabilities, NegotiateRequest, NegotiateResponse, SecurityMode};
 pub use negotiate_context::{
     CompressionFlags, NegotiateContext, NegotiateContexts, RdmaTransformId, TransportFlags,
@@ -69,9 +88,13 @@ pub use oplock_break::{
     LeaseBreakNotification, LeaseBreakResponse, OplockBreak, OplockBreakAcknowledgment,
     OplockBreakNotification, OplockBreakResponse,
 };
+pub use query_directory::{QueryDirectoryFlags, QueryDirectoryRequest, QueryDirectoryResponse};
+pub use query_info::{InfoType, QueryInfoFlags, QueryInfoRequest, QueryInfoResponse, SecurityInformation};
 pub use read::{ReadFlags, ReadRequest, ReadResponse};
 pub use session_setup::{SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse};
+pub use set_info::{SetInfoRequest, SetInfoResponse};
 pub use status::NtStatus;
+pub use structure::Structure;
 pub use transform::{TRANSFORM_LEN, TRANSFORM_PROTOCOL_ID, TransformHeader};
 pub use tree_connect::{
     ShareCapabilities, ShareFlags, ShareType, TreeConnectContext, TreeConnectContexts, TreeConnectFlags,
