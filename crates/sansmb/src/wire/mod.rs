@@ -19,6 +19,7 @@ mod attributes;
 mod body;
 mod change_notify;
 mod close;
+mod compression;
 mod create;
 mod create_context;
 mod ctl_code;
@@ -26,15 +27,16 @@ mod error;
 mod error_response;
 mod filetime;
 mod flush;
+mod framing;
 pub mod fscc;
 mod guid;
 mod header;
 mod ioctl;
 mod list;
-mod lists;
 mod lock;
 mod negotiate;
 mod negotiate_context;
+mod notification;
 mod oplock_break;
 mod output_buffer;
 mod query_directory;
@@ -42,10 +44,12 @@ mod query_info;
 mod read;
 mod session_setup;
 mod set_info;
+mod smb1;
 mod status;
 mod transform;
 mod tree_connect;
 mod typed_contexts;
+mod u16_list;
 mod utf16;
 mod write;
 mod writer;
@@ -57,6 +61,9 @@ pub use body::{Body, Bulk, EmptyBody, Payload};
 pub(crate) use body::{fixed_at, span, span_from};
 pub use change_notify::{ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse, CompletionFilter};
 pub use close::{CloseFlags, CloseRequest, CloseResponse};
+pub use compression::{
+    COMPRESSION_PROTOCOL_ID, ChainedPayload, ChainedPayloads, CompressedMessage, PatternV1,
+};
 pub use create::{
     CreateAction, CreateDisposition, CreateFlags, CreateOptions, CreateRequest, CreateResponse,
     ImpersonationLevel, OplockLevel, ShareAccess,
@@ -73,16 +80,17 @@ pub use error_response::{
 };
 pub use filetime::FileTime;
 pub use flush::FlushRequest;
+pub use framing::{FramePrefix, NetbiosName, SessionPacket, SessionPacketType, SessionRefusal};
 pub use guid::Guid;
 pub use header::{Command, FileId, Flags, HEADER_LEN, Header, PROTOCOL_ID, SessionId, TreeId};
 pub use ioctl::{IoctlFlags, IoctlRequest, IoctlResponse};
 pub use list::{Element, List};
-pub use lists::U16List;
 pub use lock::{LockElement, LockFlags, LockRequest};
 pub use negotiate::{Capabilities, NegotiateRequest, NegotiateResponse, SecurityMode};
 pub use negotiate_context::{
     CompressionFlags, NegotiateContext, NegotiateContexts, RdmaTransformId, TransportFlags,
 };
+pub use notification::{NotificationType, ServerToClientNotification};
 pub use oplock_break::{
     BreakAcknowledgment, BreakNotification, LeaseBreak, LeaseBreakAcknowledgment, LeaseBreakFlags,
     LeaseBreakNotification, LeaseBreakResponse, OplockBreak, OplockBreakAcknowledgment,
@@ -93,6 +101,7 @@ pub use query_info::{InfoType, QueryInfoFlags, QueryInfoRequest, QueryInfoRespon
 pub use read::{ReadFlags, ReadRequest, ReadResponse};
 pub use session_setup::{SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse};
 pub use set_info::{SetInfoRequest, SetInfoResponse};
+pub use smb1::{SMB1_PROTOCOL_ID, Smb1Dialects, Smb1Header, Smb1NegotiateRequest, Smb1NegotiateResponse};
 pub use status::NtStatus;
 pub use structure::Structure;
 pub use transform::{TRANSFORM_LEN, TRANSFORM_PROTOCOL_ID, TransformHeader};
@@ -101,6 +110,7 @@ pub use tree_connect::{
     TreeConnectRequest, TreeConnectResponse,
 };
 pub use typed_contexts::{TypedContext, TypedContextIter, TypedContexts};
+pub use u16_list::U16List;
 pub use utf16::{Utf16, Utf16Buf};
 pub use write::{WriteFlags, WriteRequest, WriteResponse};
 pub use writer::Writer;
