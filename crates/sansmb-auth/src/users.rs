@@ -38,7 +38,7 @@ pub trait CredentialLookup: fmt::Debug + Send + Sync {
 }
 
 /// Accounts in memory, for any domain.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct UserTable {
     /// By upper-cased name.
     accounts: BTreeMap<Vec<u8>, Account>,
@@ -59,6 +59,12 @@ impl UserTable {
     pub fn add_nt_hash(&mut self, user: &str, nt_hash: [u8; 16]) {
         let account = Account { nt_hash, user: user.to_owned(), domain: String::new() };
         self.accounts.insert(upcase_utf16le(&utf16le(user)), account);
+    }
+}
+
+impl fmt::Debug for UserTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserTable").field("accounts", &self.accounts.len()).finish()
     }
 }
 

@@ -179,10 +179,8 @@ impl NtlmServer {
             (av::DNS_DOMAIN_NAME, &self.config.dns_domain),
             (av::DNS_COMPUTER_NAME, &self.config.dns_name),
         ] {
-            // The NetBIOS names must be there, [MS-NLMP] 2.2.2.1.
-            if !name.is_empty() || matches!(id, av::NB_DOMAIN_NAME | av::NB_COMPUTER_NAME) {
-                av::push(&mut out, id, &utf16le(name))?;
-            }
+            // Samba sends empty names too, so every client can take them.
+            av::push(&mut out, id, &utf16le(name))?;
         }
         av::push(&mut out, av::TIMESTAMP, &self.now.0.to_le_bytes())?;
         av::end(&mut out);

@@ -2,6 +2,8 @@
 
 mod acceptor;
 mod client;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use acceptor::SpnegoAcceptor;
