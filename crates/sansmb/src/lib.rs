@@ -11,7 +11,10 @@
 extern crate alloc;
 
 pub mod auth;
+pub mod client;
 pub mod conn;
 pub mod crypto;
+pub mod op;
+pub mod server;
 pub mod time;
 pub mod wire;

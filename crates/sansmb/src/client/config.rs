@@ -1,0 +1,89 @@
+//! What a client is set to.
+
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use crate::{
+    crypto::CryptoProvider,
+    wire::{Cipher, Dialect, Guid, SigningAlgorithm},
+};
+
+/// Whether messages are encrypted.
+pub use crate::server::EncryptionPolicy;
+
+/// Settings of one client connection.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Names this client to servers.
+    pub guid: Guid,
+    /// Salt of the pre-authentication hash (3.1.1): random bytes.
+    pub salt: [u8; 32],
+    /// The oldest dialect that is accepted.
+    pub min_dialect: Dialect,
+    /// The newest one that is offered.
+    pub max_dialect: Dialect,
+    /// Begin with an SMB1 NEGOTIATE that offers these dialect strings, as old clients do.
+    pub multi_protocol: Option<Vec<String>>,
+    /// Refuse sessions that do not sign (or encrypt).
+    pub require_signing: bool,
+    /// Whether sessions are encrypted. A server or share that asks for it gets it unless `Off`.
+    pub encryption: EncryptionPolicy,
+    /// Ciphers by preference, best first.
+    pub ciphers: Vec<Cipher>,
+    /// Signing algorithms by preference, best first.
+    pub signing_algorithms: Vec<SigningAlgorithm>,
+    /// Take a guest session where a user was asked for.
+    pub allow_guest: bool,
+    /// The server's name as the user gave it; goes into the NETNAME context (3.1.1).
+    pub server_name: String,
+    /// Credits to hold: how much may be under way at once, in units of 64 KiB.
+    pub credits: u16,
+    /// Requests that wait for credits; more are refused.
+    pub max_queued: usize,
+    /// Largest READ, WRITE and other buffer to use, in bytes, whatever the server offers.
+    pub max_io: u32,
+    /// The whole of NEGOTIATE and each leg of SESSION_SETUP must be answered within this time.
+    pub handshake_timeout: Duration,
+    /// Without any byte from the server for this long while an answer is owed, an ECHO asks
+    /// whether it is there; after as long again the connection is given up.
+    pub silence_timeout: Duration,
+    /// Ciphers and hashes.
+    pub crypto: Arc<dyn CryptoProvider>,
+}
+
+impl ClientConfig {
+    /// The usual settings: every dialect, signing where there is a key, encryption where the
+    /// server or share asks for it.
+    pub fn new(guid: Guid, salt: [u8; 32], crypto: Arc<dyn CryptoProvider>) -> Self {
+        Self {
+            guid,
+            salt,
+            min_dialect: Dialect::SMB2_0_2,
+            max_dialect: Dialect::SMB3_1_1,
+            multi_protocol: None,
+            require_signing: false,
+            encryption: EncryptionPolicy::Enabled,
+            ciphers: [Cipher::AES_128_GCM, Cipher::AES_128_CCM, Cipher::AES_256_GCM, Cipher::AES_256_CCM]
+                .to_vec(),
+            signing_algorithms: [
+                SigningAlgorithm::AES_GMAC,
+                SigningAlgorithm::AES_CMAC,
+                SigningAlgorithm::HMAC_SHA256,
+            ]
+            .to_vec(),
+            allow_guest: false,
+            server_name: String::new(),
+            credits: 512,
+            max_queued: 4096,
+            max_io: 8 << 20,
+            handshake_timeout: Duration::from_secs(30),
+            silence_timeout: Duration::from_secs(60),
+            crypto,
+        }
+    }
+
+    pub(super) fn dialects(&self) -> Vec<Dialect> {
+        let range = self.min_dialect..=self.max_dialect;
+        Dialect::ALL.into_iter().filter(|d| range.contains(d)).collect()
+    }
+}

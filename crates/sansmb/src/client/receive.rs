@@ -1,0 +1,269 @@
+//! From frames to completions: decrypt, split, match, verify.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    Client, CloseReason, Event, OpError, Outcome, Response,
+    state::{Kind, Pending, Tree},
+};
+use crate::{
+    conn::split_compound,
+    crypto::{OpenError, open_message, verify_message},
+    op,
+    time::Now,
+    wire::{
+        Body, Command, DecodeError, DecodeErrorKind, ErrorResponse, Flags, Header, IoctlResponse,
+        LeaseBreakNotification, NtStatus, OplockBreak, PROTOCOL_ID, SessionId, ShareFlags, TransformHeader,
+        TreeConnectResponse, TreeId,
+    },
+};
+
+const TRANSFORM_ID: [u8; 4] = [0xFD, b'S', b'M', b'B'];
+
+impl Client {
+    pub(super) fn process_frames(&mut self, now: Now) {
+        self.now = now;
+        while self.closed.is_none() {
+            match self.rx.poll_frame() {
+                Ok(None) => break,
+                Ok(Some(frame)) => {
+                    self.heard = now.mono;
+                    self.probing = false;
+                    if let Err(reason) = self.frame(frame) {
+                        self.close_because(reason);
+                    }
+                }
+                Err(error) => self.close_because(error.into()),
+            }
+        }
+        self.pump_queue(now);
+    }
+
+    fn frame(&mut self, mut frame: BytesMut) -> Result<(), CloseReason> {
+        match frame.first_chunk::<4>() {
+            Some(&PROTOCOL_ID) => {
+                let frame = frame.freeze();
+                self.rx.recycle(&frame);
+                self.messages(&frame, None)
+            }
+            Some(&TRANSFORM_ID) => {
+                let session = SessionId(TransformHeader::decode(&frame)?.session_id.get());
+                let ciphers = self.sessions.get(&session).and_then(|s| s.ciphers.as_ref());
+                let Some(ciphers) = ciphers else {
+                    return Err(CloseReason::Violation("encrypted for a session that does not encrypt"));
+                };
+                match open_message(&*ciphers.opener, ciphers.cipher, &mut frame) {
+                    Ok(_) => {}
+                    Err(OpenError::Malformed(error)) => return Err(error.into()),
+                    Err(OpenError::BadTag(error)) => return Err(error.into()),
+                }
+                let frame = frame.freeze();
+                self.rx.recycle(&frame);
+                self.messages(&frame.slice(size_of::<TransformHeader>()..), Some(session))
+            }
+            _ => Err(DecodeError::new("message", 0, DecodeErrorKind::ProtocolId).into()),
+        }
+    }
+
+    fn messages(&mut self, frame: &Bytes, encrypted: Option<SessionId>) -> Result<(), CloseReason> {
+        for (header, message) in split_compound(frame)?.messages {
+            if !header.is_response() {
+                return Err(CloseReason::Violation("a request came from the server"));
+            }
+            self.message(header, message, encrypted)?;
+        }
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        header: Header,
+        message: Bytes,
+        encrypted: Option<SessionId>,
+    ) -> Result<(), CloseReason> {
+        if header.message_id == u64::MAX {
+            return self.unsolicited(&header, &message);
+        }
+        let Some(pending) = self.pending.get_mut(&header.message_id) else {
+            // [MS-SMB2] 3.2.5.1.2: an answer to nothing is thrown away.
+            return Ok(());
+        };
+        if pending.command != header.command {
+            return Err(CloseReason::Violation("the answer is to another command than was asked"));
+        }
+        if pending.encrypted && encrypted != Some(pending.session) {
+            return Err(CloseReason::Violation("an encrypted request was answered in the clear"));
+        }
+        if header.status == NtStatus::PENDING {
+            if let Some(async_id) = header.async_id()
+                && pending.async_id.replace(async_id).is_none()
+            {
+                self.grant(&header);
+            }
+            return Ok(());
+        }
+        self.verify(&header, &message, encrypted)?;
+        self.grant(&header);
+        let Some(pending) = self.pending.remove(&header.message_id) else { return Ok(()) };
+        match (pending.command, pending.kind) {
+            (Command::NEGOTIATE, _) => self.negotiated(&message),
+            (_, Kind::LogOn) => self.session_setup_response(&pending, &header, &message),
+            (_, Kind::Probe) => Ok(()),
+            (_, Kind::Validate) => self.validated(&pending, &header, &message),
+            (Command::TREE_CONNECT, Kind::Plain) => self.tree_connected(&pending, header, message),
+            (command, Kind::Plain) => {
+                if command == Command::LOGOFF && header.status == NtStatus::SUCCESS {
+                    self.sessions.remove(&pending.session);
+                }
+                if let (Command::TREE_DISCONNECT, Some(session)) =
+                    (command, self.sessions.get_mut(&pending.session))
+                {
+                    session.trees.remove(&pending.tree);
+                }
+                let result = outcome(header, message)?.map(Outcome::Response);
+                self.events.push_back(Event::Done { op: pending.op, result });
+                Ok(())
+            }
+        }
+    }
+
+    fn grant(&mut self, header: &Header) {
+        // A server that grants without end cannot make us count past what we would ever use.
+        self.credits = self.credits.saturating_add(header.credits.into()).min(1 << 20);
+    }
+
+    /// [MS-SMB2] 3.2.5.1.3.
+    fn verify(
+        &self,
+        header: &Header,
+        message: &[u8],
+        encrypted: Option<SessionId>,
+    ) -> Result<(), CloseReason> {
+        let Some(pending) = self.pending.get(&header.message_id) else { return Ok(()) };
+        let Some(session) = self.sessions.get(&pending.session) else { return Ok(()) };
+        if encrypted.is_some() {
+            return Ok(());
+        }
+        let signed = header.flags.contains(Flags::SIGNED);
+        match &session.signer {
+            Some(signer) if signed => Ok(verify_message(&**signer, message, &[])?),
+            _ if (session.signs || pending.signed) && !exempt(header) => {
+                Err(CloseReason::Violation("an answer that must be signed is not"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unsolicited(&mut self, header: &Header, message: &Bytes) -> Result<(), CloseReason> {
+        match header.command {
+            Command::OPLOCK_BREAK => {
+                let lease =
+                    message.get(64..66) == Some(&LeaseBreakNotification::STRUCTURE_SIZE.to_le_bytes());
+                self.events.push_back(if lease {
+                    Event::LeaseBreak(LeaseBreakNotification::decode(message)?)
+                } else {
+                    Event::OplockBreak(OplockBreak::decode(message)?)
+                });
+                Ok(())
+            }
+            Command::SERVER_TO_CLIENT_NOTIFICATION => {
+                if self.sessions.remove(&header.session_id).is_some() {
+                    self.events.push_back(Event::SessionClosed(header.session_id));
+                }
+                Ok(())
+            }
+            _ => Err(CloseReason::Violation("an unsolicited message is no break and no notification")),
+        }
+    }
+
+    fn tree_connected(
+        &mut self,
+        pending: &Pending,
+        header: Header,
+        message: Bytes,
+    ) -> Result<(), CloseReason> {
+        let op = pending.op;
+        let response = match outcome(header, message)? {
+            Ok(response) => response,
+            Err(error) => {
+                self.events.push_back(Event::Done { op, result: Err(error) });
+                return Ok(());
+            }
+        };
+        let share_flags = TreeConnectResponse::decode(&response.message)?.share_flags;
+        let tree = header.tree_id;
+        let session_id = pending.session;
+        if tree == TreeId(0) {
+            return Err(CloseReason::Violation("TREE_CONNECT gave no TreeId"));
+        }
+        let Some(session) = self.sessions.get_mut(&session_id) else { return Ok(()) };
+        let encrypt = share_flags.contains(ShareFlags::ENCRYPT_DATA);
+        if encrypt && session.ciphers.is_none() {
+            let error = OpError::Incompatible("the share wants encryption, which is not negotiated");
+            self.events.push_back(Event::Done { op, result: Err(error) });
+            return Ok(());
+        }
+        session.trees.insert(tree, Tree { encrypt });
+        let signs = session.signer.is_some();
+        let done = Outcome::Connected { session: session_id, tree, response };
+        if signs && self.must_validate() {
+            self.unvalidated.push((op, done));
+            self.send_validation(op, session_id, tree);
+        } else {
+            self.events.push_back(Event::Done { op, result: Ok(done) });
+        }
+        Ok(())
+    }
+
+    /// [MS-SMB2] 3.2.5.5: the answer must be signed and say what NEGOTIATE said; an old server's
+    /// signed "no" will do.
+    fn validated(&mut self, pending: &Pending, header: &Header, message: &Bytes) -> Result<(), CloseReason> {
+        if !pending.encrypted && !header.flags.contains(Flags::SIGNED) {
+            return Err(CloseReason::Violation("the validation of NEGOTIATE is not signed"));
+        }
+        let fine = match header.status {
+            NtStatus::SUCCESS => {
+                let response = IoctlResponse::decode(message)?;
+                self.validation_matches(response.output)
+            }
+            NtStatus::ACCESS_DENIED => false,
+            _ => true,
+        };
+        if !fine {
+            return Err(CloseReason::Violation("the negotiation was tampered with"));
+        }
+        self.validated = true;
+        if let Some(at) = self.unvalidated.iter().position(|(op, _)| *op == pending.op) {
+            let (op, done) = self.unvalidated.swap_remove(at);
+            self.events.push_back(Event::Done { op, result: Ok(done) });
+        }
+        Ok(())
+    }
+}
+
+/// Answers that a server cannot sign since it does not know the session.
+fn exempt(header: &Header) -> bool {
+    matches!(header.status, NtStatus::USER_SESSION_DELETED | NtStatus::NETWORK_SESSION_EXPIRED)
+}
+
+/// Sorts a final response into body or error, [MS-SMB2] 3.3.4.4.
+fn outcome(header: Header, message: Bytes) -> Result<Result<Response, OpError>, DecodeError> {
+    let with_body = match header.status {
+        NtStatus::SUCCESS => true,
+        NtStatus::BUFFER_OVERFLOW => {
+            matches!(header.command, Command::QUERY_INFO | Command::READ | Command::IOCTL)
+        }
+        NtStatus::NOTIFY_ENUM_DIR => header.command == Command::CHANGE_NOTIFY,
+        // SRV_COPYCHUNK answers with its limits.
+        NtStatus::INVALID_PARAMETER if header.command == Command::IOCTL => {
+            message.get(64..66) == Some(&<op::Ioctl as op::Op>::Response::STRUCTURE_SIZE.to_le_bytes())
+        }
+        _ => false,
+    };
+    if with_body {
+        return Ok(Ok(Response { header, message }));
+    }
+    let error = ErrorResponse::decode(&message)?;
+    let data = if error.data.is_empty() { Bytes::new() } else { message.slice_ref(error.data) };
+    Ok(Err(OpError::Status { status: header.status, data }))
+}

@@ -1,0 +1,278 @@
+//! From commands to frames: credits, MessageIds, signature, encryption.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{
+    Client, OpError, OpId,
+    state::{Kind, Pending, Queued},
+};
+use crate::{
+    conn::MessageBuffer,
+    crypto::{seal_message, sign_message},
+    time::Now,
+    wire::{Body, Command, EmptyBody, Flags, HEADER_LEN, Header, TransformHeader, Writer},
+};
+
+const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
+
+/// A bulk payload that a client sends.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// None.
+    Empty,
+    /// Bytes that somebody else holds too: sent from where they lie.
+    Shared(Bytes),
+    /// Memory of its own with room in front: headers and ciphers work in place.
+    Buffer(MessageBuffer),
+}
+
+impl Payload {
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Empty => &[],
+            Self::Shared(bytes) => bytes,
+            Self::Buffer(buffer) => buffer.payload(),
+        }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
+impl From<MessageBuffer> for Payload {
+    fn from(buffer: MessageBuffer) -> Self {
+        Self::Buffer(buffer)
+    }
+}
+
+impl Client {
+    /// Takes the members of one frame and sends them when there are credits for all of them.
+    pub(super) fn submit(&mut self, members: Vec<Queued>, now: Now) {
+        if self.closed.is_some() {
+            let reason = self.closed.unwrap_or(super::CloseReason::Local);
+            for member in members {
+                self.fail(member.op, OpError::Gone(reason));
+            }
+            return;
+        }
+        if self.queue.len() >= self.config.max_queued {
+            for member in members {
+                self.fail(member.op, OpError::Misuse("too many requests wait for credits"));
+            }
+            return;
+        }
+        self.queue.push_back(members);
+        self.pump_queue(now);
+    }
+
+    /// Sends what the credits allow, in order.
+    pub(super) fn pump_queue(&mut self, now: Now) {
+        while let Some(members) = self.queue.front() {
+            let ready =
+                self.agreement.is_some() || members.iter().all(|m| m.header.command == Command::NEGOTIATE);
+            let charge: u32 = members.iter().map(|m| u32::from(m.charge)).sum();
+            // Something that costs more than all we ever hold must not wait for ever: with nothing
+            // outstanding no further credit can come.
+            if !ready || charge > self.credits {
+                if ready && self.pending.is_empty() {
+                    if let Some(members) = self.queue.pop_front() {
+                        for member in members {
+                            self.fail(member.op, OpError::Misuse("the server grants too few credits"));
+                        }
+                    }
+                    continue;
+                }
+                return;
+            }
+            if let Some(members) = self.queue.pop_front() {
+                self.transmit(members, now);
+            }
+        }
+    }
+
+    fn transmit(&mut self, mut members: Vec<Queued>, now: Now) {
+        let single = members.len() == 1;
+        let encrypted = members.first().is_some_and(|m| self.encrypts(m));
+        for member in &mut members {
+            member.header.message_id = self.next_message_id;
+            self.next_message_id += u64::from(member.charge);
+            self.credits -= u32::from(member.charge);
+            let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
+            member.header.credit_charge = if multi_credit { member.charge } else { 0 };
+            let missing = u32::from(self.config.credits).saturating_sub(self.credits);
+            member.header.credits = missing.clamp(u32::from(member.charge), 8192) as u16;
+            if let Some(session) = self.sessions.get(&member.header.session_id) {
+                // With 3.1.1 the first TREE_CONNECT proves that nobody changed the negotiation, and
+                // before it the validation does, [MS-SMB2] 3.2.4.1.1.
+                let proof = member.header.command == Command::TREE_CONNECT || member.kind == Kind::Validate;
+                if !encrypted && session.signer.is_some() && (session.signs || proof) {
+                    member.header.flags |= Flags::SIGNED;
+                }
+            }
+            write_header(&member.header, &mut member.head);
+        }
+        if single {
+            if let Some(member) = members.pop() {
+                self.transmit_one(member, encrypted, now);
+            }
+            return;
+        }
+        let last = members.len() - 1;
+        let session = members.first().map(|m| m.header.session_id).unwrap_or_default();
+        let mut message = Vec::new();
+        message.resize(SEAL_ROOM, 0);
+        for (at, mut member) in members.into_iter().enumerate() {
+            let start = message.len();
+            if at < last {
+                let len = (member.head.len() + member.payload.len()).next_multiple_of(8);
+                member.header.next_command = len as u32;
+                write_header(&member.header, &mut member.head);
+            }
+            message.extend_from_slice(&member.head);
+            message.extend_from_slice(member.payload.as_slice());
+            if at < last {
+                message.resize(start + member.header.next_command as usize, 0);
+            }
+            if member.header.flags.contains(Flags::SIGNED)
+                && let (Some(signer), Some(part)) =
+                    (self.sessions.get(&session).and_then(|s| s.signer.as_ref()), message.get_mut(start..))
+            {
+                let _ = sign_message(&**signer, part, &[]);
+            }
+            self.expect(&member.header, member.op, member.kind, encrypted, now);
+        }
+        self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(session));
+    }
+
+    fn transmit_one(&mut self, member: Queued, encrypted: bool, now: Now) {
+        let Queued { header, mut head, payload, op, kind, .. } = member;
+        self.hash_request(op, kind, &head);
+        if header.flags.contains(Flags::SIGNED)
+            && let Some(signer) = self.sessions.get(&header.session_id).and_then(|s| s.signer.as_ref())
+        {
+            let _ = sign_message(&**signer, &mut head, &[payload.as_slice()]);
+        }
+        self.expect(&header, op, kind, encrypted, now);
+        let session = encrypted.then_some(header.session_id);
+        match payload {
+            Payload::Buffer(buffer) => {
+                if let Some((message, start)) = buffer.prepend(&head) {
+                    self.send_contiguous(message, start, session);
+                }
+            }
+            payload if encrypted => {
+                let mut message = Vec::with_capacity(SEAL_ROOM + head.len() + payload.len());
+                message.resize(SEAL_ROOM, 0);
+                message.extend_from_slice(&head);
+                message.extend_from_slice(payload.as_slice());
+                self.send_contiguous(message, SEAL_ROOM, session);
+            }
+            Payload::Shared(bytes) => {
+                let total = head.len() + bytes.len();
+                self.tx.push_parts([Bytes::from(head), bytes], total);
+            }
+            Payload::Empty => self.tx.push_vec(head, 0),
+        }
+    }
+
+    /// A CANCEL costs no credit and gets no answer, [MS-SMB2] 3.2.4.24.
+    pub(super) fn send_cancel(&mut self, mut header: Header, encrypted: bool) {
+        let mut head = blank_head();
+        EmptyBody::default().encode(&mut Writer::resume(&mut head, 0));
+        let session = self.sessions.get(&header.session_id);
+        let signer = session.filter(|s| s.signs && !encrypted).and_then(|s| s.signer.as_ref());
+        if signer.is_some() {
+            header.flags |= Flags::SIGNED;
+        }
+        write_header(&header, &mut head);
+        if let Some(signer) = signer {
+            let _ = sign_message(&**signer, &mut head, &[]);
+        }
+        let mut message = Vec::new();
+        message.resize(SEAL_ROOM, 0);
+        message.extend_from_slice(&head);
+        self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(header.session_id));
+    }
+
+    /// Whether a request goes out encrypted: its session or its tree says so, and SESSION_SETUP never.
+    fn encrypts(&self, member: &Queued) -> bool {
+        let Some(session) = self.sessions.get(&member.header.session_id) else { return false };
+        let tree = session.trees.get(&member.header.tree_id).is_some_and(|t| t.encrypt);
+        session.ciphers.is_some()
+            && (session.encrypt || tree)
+            && !matches!(member.header.command, Command::SESSION_SETUP | Command::NEGOTIATE)
+    }
+
+    pub(super) fn send_contiguous(
+        &mut self,
+        mut buf: Vec<u8>,
+        start: usize,
+        encrypted: Option<crate::wire::SessionId>,
+    ) {
+        let Some(id) = encrypted else {
+            self.tx.push_vec(buf, start);
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let nonce = session.next_nonce;
+        session.next_nonce += 1;
+        let Some(ciphers) = &session.ciphers else { return };
+        let at = start.saturating_sub(size_of::<TransformHeader>());
+        let sealed = buf
+            .get_mut(at..)
+            .is_some_and(|frame| seal_message(&*ciphers.sealer, ciphers.cipher, id, nonce, frame).is_ok());
+        if sealed {
+            self.tx.push_vec(buf, at);
+        } else {
+            self.close_because(super::CloseReason::Violation("a request is too long to encrypt"));
+        }
+    }
+
+    fn expect(&mut self, header: &Header, op: OpId, kind: Kind, encrypted: bool, now: Now) {
+        let pending = Pending {
+            op,
+            kind,
+            command: header.command,
+            session: header.session_id,
+            tree: header.tree_id,
+            async_id: None,
+            signed: header.flags.contains(Flags::SIGNED),
+            encrypted,
+        };
+        if self.pending.is_empty() {
+            self.heard = now.mono;
+        }
+        self.pending.insert(header.message_id, pending);
+    }
+}
+
+/// A message with a blank header, ready for `encode`.
+pub(super) fn blank_head() -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEADER_LEN + 128);
+    head.resize(HEADER_LEN, 0);
+    head
+}
+
+pub(super) fn write_header(header: &Header, head: &mut [u8]) {
+    let mut bytes = Vec::with_capacity(HEADER_LEN);
+    header.encode(&mut Writer::new(&mut bytes));
+    if let Some(blank) = head.get_mut(..HEADER_LEN) {
+        blank.copy_from_slice(&bytes);
+    }
+}

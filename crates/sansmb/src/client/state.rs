@@ -1,0 +1,90 @@
+//! What a client remembers of sessions, trees and requests.
+
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+
+use super::{OpId, Payload};
+use crate::{
+    auth::{Mechanism, SessionKey},
+    crypto::{PreauthHash, Sealer, Signer},
+    wire::{Cipher, Command, Header, SessionId, TreeId},
+};
+
+/// A request that waits for its credits.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) op: OpId,
+    pub(super) header: Header,
+    pub(super) charge: u16,
+    /// Header still blank.
+    pub(super) head: Vec<u8>,
+    pub(super) payload: Payload,
+    pub(super) kind: Kind,
+}
+
+/// What a response means beyond its command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Something that the application asked for.
+    Plain,
+    /// A leg of a log-on.
+    LogOn,
+    /// FSCTL_VALIDATE_NEGOTIATE_INFO: the tree connect of this operation waits for it.
+    Validate,
+    /// An ECHO of our own, to see whether the server lives.
+    Probe,
+}
+
+/// A request that waits for its response.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) op: OpId,
+    pub(super) kind: Kind,
+    pub(super) command: Command,
+    pub(super) session: SessionId,
+    pub(super) tree: TreeId,
+    pub(super) async_id: Option<u64>,
+    pub(super) signed: bool,
+    pub(super) encrypted: bool,
+}
+
+/// A log-on under way.
+#[derive(Debug)]
+pub(super) struct LogOn {
+    pub(super) op: OpId,
+    pub(super) mechanism: Box<dyn Mechanism>,
+    pub(super) session: SessionId,
+    pub(super) preauth: PreauthHash,
+    /// The mechanism has finished and only the server's word is missing.
+    pub(super) key: Option<SessionKey>,
+    /// The session exists already and is authenticated anew.
+    pub(super) again: bool,
+    /// Whether the user asked for an account (and not for guest or anonymous).
+    pub(super) wants_user: bool,
+}
+
+/// A session.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    pub(super) signer: Option<Box<dyn Signer>>,
+    pub(super) ciphers: Option<Ciphers>,
+    /// Sign all that is sent, and take nothing that is neither signed nor encrypted.
+    pub(super) signs: bool,
+    /// Encrypt all that is sent and take nothing else.
+    pub(super) encrypt: bool,
+    pub(super) next_nonce: u64,
+    pub(super) trees: BTreeMap<TreeId, Tree>,
+}
+
+/// A tree connect.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tree {
+    pub(super) encrypt: bool,
+}
+
+/// Both directions of a session's encryption.
+#[derive(Debug)]
+pub(super) struct Ciphers {
+    pub(super) cipher: Cipher,
+    pub(super) opener: Box<dyn Sealer>,
+    pub(super) sealer: Box<dyn Sealer>,
+}

@@ -1,0 +1,309 @@
+//! One connection of a server: everything that is private to a transport.
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+
+use bytes::Bytes;
+
+use super::{
+    config::ServerConfig,
+    keys::ChannelSession,
+    negotiate::Negotiated,
+    reply::Data,
+    token::{ConnId, RequestId},
+};
+use crate::{
+    conn::{CreditError, FrameError, RecvTarget, Rx, SequenceWindow, Tx},
+    crypto::{BadTag, PreauthHash},
+    time::{Instant, Now},
+    wire::{DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
+};
+
+/// Longest message before somebody is authenticated: enough for any token, too little to hurt.
+pub(super) const MAX_FRAME_BEFORE_AUTH: usize = 68 << 10;
+/// What a message may be longer than its largest payload.
+const FRAME_OVERHEAD: usize = 4096;
+/// Above this many bytes that the peer does not take, we stop reading from it.
+const TX_HIGH_WATER: usize = 32 << 20;
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The transport closed.
+    #[error("the peer closed the connection")]
+    Eof,
+    /// We closed it.
+    #[error("closed on this side")]
+    Local,
+    /// The byte stream is no SMB transport.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A message does not parse in a way that [MS-SMB2] answers by disconnecting.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+    /// A message could not be decrypted.
+    #[error("decryption failed: {0}")]
+    Decrypt(#[from] BadTag),
+    /// MessageIds or credits were not respected.
+    #[error(transparent)]
+    Credits(#[from] CreditError),
+    /// The peer broke another rule.
+    #[error("protocol violation: {0}")]
+    Violation(&'static str),
+    /// Nobody authenticated in time.
+    #[error("no authentication within the time limit")]
+    Timeout,
+}
+
+/// A request that owes an answer.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) header: Header,
+    pub(super) async_id: Option<u64>,
+    /// Answer encrypted, with the keys of this session.
+    pub(super) encrypted: Option<SessionId>,
+    /// Answer signed.
+    pub(super) sign: bool,
+    /// The answer goes into the session's pre-authentication hash.
+    pub(super) hash: bool,
+    pub(super) chain: Option<u64>,
+    pub(super) file_id: FileId,
+}
+
+/// A compound whose members are answered one after the other.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub(super) waiting: VecDeque<(Header, Bytes)>,
+    pub(super) answered: Vec<Segment>,
+    pub(super) encrypted: Option<SessionId>,
+    pub(super) previous: Option<Previous>,
+}
+
+/// What the member before leaves to a related member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Previous {
+    pub(super) session: SessionId,
+    pub(super) tree: TreeId,
+    pub(super) file_id: Option<FileId>,
+    pub(super) status: NtStatus,
+}
+
+/// One response, complete but for NextCommand, padding, signature and encryption.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) head: Vec<u8>,
+    pub(super) data: Data,
+    pub(super) sign: Option<SessionId>,
+}
+
+/// A request that passed everything a channel can check by itself.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) id: RequestId,
+    pub(super) header: Header,
+    pub(super) message: Bytes,
+    pub(super) encrypted: bool,
+    pub(super) related_file: Option<FileId>,
+}
+
+/// The state of one connection. See [`super::Server`] for how to use it; a driver that gives every
+/// connection a task of its own holds a `Channel` there and shares `Sessions` alone.
+#[derive(Debug)]
+pub struct Channel {
+    pub(super) id: ConnId,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) rx: Rx,
+    pub(super) tx: Tx,
+    pub(super) negotiated: Option<Negotiated>,
+    /// An SMB1 NEGOTIATE was answered with the wildcard; an SMB2 one must follow.
+    pub(super) wildcard_sent: bool,
+    pub(super) preauth: PreauthHash,
+    pub(super) window: SequenceWindow,
+    pub(super) sessions: BTreeMap<SessionId, ChannelSession>,
+    pub(super) in_flight: BTreeMap<u64, InFlight>,
+    pub(super) pending: usize,
+    pub(super) chains: BTreeMap<u64, Chain>,
+    pub(super) inbound: VecDeque<Inbound>,
+    pub(super) cancels: VecDeque<RequestId>,
+    next_serial: u64,
+    pub(super) next_async: u64,
+    pub(super) closed: Option<CloseReason>,
+    pub(super) close_told: bool,
+    deadline: Option<Instant>,
+}
+
+impl Channel {
+    /// A connection that was just accepted. `id` must be new.
+    pub fn new(id: ConnId, config: Arc<ServerConfig>, now: Now) -> Self {
+        Self {
+            id,
+            rx: Rx::new(MAX_FRAME_BEFORE_AUTH),
+            tx: Tx::default(),
+            negotiated: None,
+            wildcard_sent: false,
+            preauth: PreauthHash::ZERO,
+            window: SequenceWindow::new(config.max_credits.into()),
+            sessions: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            pending: 0,
+            chains: BTreeMap::new(),
+            inbound: VecDeque::new(),
+            cancels: VecDeque::new(),
+            next_serial: 1,
+            next_async: 1,
+            closed: None,
+            close_told: false,
+            deadline: Some(now.mono.after(config.handshake_timeout)),
+            config,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// Where the next bytes from the transport go.
+    pub fn recv_target(&mut self) -> RecvTarget<'_> {
+        self.rx.target()
+    }
+
+    /// Whether reading makes sense now: not when the connection is closed, and not while the peer
+    /// does not take what it is being sent.
+    pub fn wants_read(&self) -> bool {
+        self.closed.is_none() && self.tx.queued() < TX_HIGH_WATER && self.inbound.is_empty()
+    }
+
+    /// `n` bytes were read into [`Channel::recv_target`].
+    pub fn received(&mut self, n: usize, now: Now) {
+        self.rx.received(n);
+        self.process_frames(now);
+    }
+
+    /// Feeds bytes that lie elsewhere; the same as copying them into [`Channel::recv_target`].
+    pub fn handle_input(&mut self, mut bytes: &[u8], now: Now) {
+        while !bytes.is_empty() && self.closed.is_none() {
+            let RecvTarget::Buffer(target) = self.recv_target();
+            let n = target.len().min(bytes.len());
+            target[..n].copy_from_slice(&bytes[..n]);
+            self.received(n, now);
+            bytes = &bytes[n..];
+        }
+    }
+
+    /// The transport will give no more bytes.
+    pub fn eof(&mut self) {
+        self.close_because(CloseReason::Eof);
+    }
+
+    /// Ends the connection.
+    pub fn close(&mut self) {
+        self.close_because(CloseReason::Local);
+    }
+
+    /// Why the connection ended, if it did.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.closed
+    }
+
+    /// Whether everything is said: close the transport.
+    pub fn is_finished(&self) -> bool {
+        self.closed.is_some() && (self.tx.queued() == 0 || self.closed == Some(CloseReason::Eof))
+    }
+
+    /// Whether requests wait for [`super::Sessions::admit`].
+    pub fn has_inbound(&self) -> bool {
+        !self.inbound.is_empty() || !self.cancels.is_empty() || (self.closed.is_some() && !self.close_told)
+    }
+
+    /// Fills `out` with what is to be sent; call [`Channel::sent`] afterwards.
+    pub fn poll_transmit<'a>(&'a mut self, out: &mut [&'a [u8]]) -> usize {
+        self.tx.poll_transmit(out)
+    }
+
+    /// The transport took `n` bytes of what [`Channel::poll_transmit`] offered.
+    pub fn sent(&mut self, n: usize) {
+        self.tx.sent(n);
+    }
+
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.tx.queued()
+    }
+
+    /// When [`Channel::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline.filter(|_| self.closed.is_none())
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.deadline.is_some_and(|deadline| deadline <= now.mono) {
+            self.close_because(CloseReason::Timeout);
+        }
+    }
+
+    /// Requests that owe an answer.
+    pub fn outstanding(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Gives back buffers while nothing is happening.
+    pub fn release_idle(&mut self) {
+        self.rx.release_idle();
+    }
+
+    /// Somebody authenticated: large messages are welcome and the clock stops.
+    pub(super) fn authenticated(&mut self) {
+        let config = &self.config;
+        let largest = config.max_read_size.max(config.max_write_size).max(config.max_transact_size);
+        self.rx.set_max_frame((largest as usize).saturating_add(FRAME_OVERHEAD));
+        self.deadline = None;
+    }
+
+    pub(super) fn close_because(&mut self, reason: CloseReason) {
+        if self.closed.is_none() {
+            self.closed = Some(reason);
+            self.inbound.clear();
+            self.cancels.clear();
+            self.chains.clear();
+            self.in_flight.clear();
+            self.pending = 0;
+        }
+    }
+
+    pub(super) fn new_request(
+        &mut self,
+        header: Header,
+        encrypted: Option<SessionId>,
+        chain: Option<u64>,
+    ) -> RequestId {
+        let serial = self.next_serial();
+        let request = InFlight {
+            header,
+            async_id: None,
+            encrypted,
+            sign: false,
+            hash: false,
+            chain,
+            file_id: FileId::ANY,
+        };
+        self.in_flight.insert(serial, request);
+        RequestId { conn: self.id, serial }
+    }
+
+    pub(super) fn next_serial(&mut self) -> u64 {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        serial
+    }
+
+    /// The dialect, once it is negotiated.
+    pub fn dialect(&self) -> Option<crate::wire::Dialect> {
+        self.negotiated.as_ref().map(|n| n.dialect)
+    }
+}

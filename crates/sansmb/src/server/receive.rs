@@ -1,0 +1,278 @@
+//! From frames to requests: decrypt, split, verify, count credits.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    channel::{Chain, Channel, CloseReason, Inbound, Previous},
+    keys::Phase,
+    reply::Failure,
+};
+use crate::{
+    conn::split_compound,
+    crypto::{OpenError, open_message, verify_message},
+    time::Now,
+    wire::{
+        Command, DecodeErrorKind, FileId, Flags, Header, NtStatus, PROTOCOL_ID, SessionId, TransformHeader,
+        TreeId,
+    },
+};
+
+const SMB1_ID: [u8; 4] = [0xFF, b'S', b'M', b'B'];
+const TRANSFORM_ID: [u8; 4] = [0xFD, b'S', b'M', b'B'];
+
+impl Channel {
+    /// Takes all whole frames out of the receive buffer.
+    pub(super) fn process_frames(&mut self, now: Now) {
+        while self.closed.is_none() {
+            match self.rx.poll_frame() {
+                Ok(None) => return,
+                Ok(Some(frame)) => {
+                    if let Err(reason) = self.frame(frame, now) {
+                        self.close_because(reason);
+                    }
+                }
+                Err(error) => self.close_because(error.into()),
+            }
+        }
+    }
+
+    fn frame(&mut self, mut frame: BytesMut, now: Now) -> Result<(), CloseReason> {
+        match frame.first_chunk::<4>() {
+            Some(&PROTOCOL_ID) => {
+                let frame = frame.freeze();
+                self.rx.recycle(&frame);
+                self.messages(&frame, None, now)
+            }
+            Some(&TRANSFORM_ID) => {
+                let session = self.decrypt(&mut frame)?;
+                let frame = frame.freeze();
+                self.rx.recycle(&frame);
+                let text = frame.slice(size_of::<TransformHeader>()..);
+                if text.first_chunk() != Some(&PROTOCOL_ID) {
+                    return Err(CloseReason::Violation("an encrypted message holds no SMB2 message"));
+                }
+                self.messages(&text, Some(session), now)
+            }
+            Some(&SMB1_ID) => self.negotiate_smb1(&frame, now),
+            _ => {
+                let error = crate::wire::DecodeError::new("message", 0, DecodeErrorKind::ProtocolId);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// [MS-SMB2] 3.3.5.2.1.1: every failure ends the connection, and none says which it was.
+    fn decrypt(&mut self, frame: &mut [u8]) -> Result<SessionId, CloseReason> {
+        let session_id = SessionId(TransformHeader::decode(frame)?.session_id.get());
+        let session = self.sessions.get(&session_id).filter(|s| s.phase == Phase::Valid);
+        let Some(ciphers) = session.and_then(|s| s.ciphers.as_ref()) else {
+            return Err(CloseReason::Violation("encrypted for a session that does not encrypt"));
+        };
+        match open_message(&*ciphers.opener, ciphers.cipher, frame) {
+            Ok(_) => Ok(session_id),
+            Err(OpenError::Malformed(error)) => Err(error.into()),
+            Err(OpenError::BadTag(error)) => Err(error.into()),
+        }
+    }
+
+    fn messages(&mut self, frame: &Bytes, encrypted: Option<SessionId>, now: Now) -> Result<(), CloseReason> {
+        let compound = split_compound(frame)?;
+        let single = compound.messages.len() == 1;
+        for (at, (header, _)) in compound.messages.iter().enumerate() {
+            let related = at > 0 && header.flags.contains(Flags::RELATED_OPERATIONS);
+            if header.flags.contains(Flags::SERVER_TO_REDIR) {
+                return Err(CloseReason::Violation("a response came from a client"));
+            }
+            if encrypted.is_some_and(|session| !related && header.session_id != session) {
+                return Err(CloseReason::Violation("SessionId differs from that of the transform"));
+            }
+        }
+        if single && let Some((header, message)) = compound.messages.first() {
+            match header.command {
+                Command::NEGOTIATE => return self.negotiate_smb2(header, message, now),
+                Command::CANCEL => return self.cancel(header, message, encrypted),
+                _ => {}
+            }
+        }
+        if self.negotiated.is_none() {
+            return Err(CloseReason::Violation("the first message is not NEGOTIATE"));
+        }
+        for (header, message) in &compound.messages {
+            self.take_credits(header, message)?;
+        }
+        if single {
+            for (header, message) in compound.messages {
+                self.request(header, message, encrypted, None);
+            }
+            return Ok(());
+        }
+        let chain = self.next_serial();
+        let waiting = compound.messages.into();
+        let answered = alloc::vec::Vec::new();
+        self.chains.insert(chain, Chain { waiting, answered, encrypted, previous: None });
+        self.advance(chain);
+        Ok(())
+    }
+
+    /// [MS-SMB2] 3.3.5.2.2, 3.3.5.2.3 and 3.3.5.2.6: what ends the connection.
+    fn take_credits(&mut self, header: &Header, message: &Bytes) -> Result<(), CloseReason> {
+        if header.command > Command::OPLOCK_BREAK {
+            return Err(CloseReason::Violation("unknown command"));
+        }
+        if header.command == Command::CANCEL {
+            return Ok(());
+        }
+        let multi_credit = self.negotiated.as_ref().is_some_and(|n| n.multi_credit());
+        let bulky = matches!(
+            header.command,
+            Command::READ
+                | Command::WRITE
+                | Command::IOCTL
+                | Command::QUERY_DIRECTORY
+                | Command::CHANGE_NOTIFY
+                | Command::QUERY_INFO
+                | Command::SET_INFO
+        );
+        if message.len() > super::channel::MAX_FRAME_BEFORE_AUTH && !(multi_credit && bulky) {
+            return Err(CloseReason::Violation("message is too long for its command"));
+        }
+        let charge = if multi_credit { header.credit_charge } else { 1 };
+        Ok(self.window.consume(header.message_id, charge)?)
+    }
+
+    /// [MS-SMB2] 3.3.5.16. A CANCEL is never answered.
+    fn cancel(
+        &mut self,
+        header: &Header,
+        message: &Bytes,
+        encrypted: Option<SessionId>,
+    ) -> Result<(), CloseReason> {
+        if self.negotiated.is_none() {
+            return Err(CloseReason::Violation("the first message is not NEGOTIATE"));
+        }
+        if self.verify(header, message, encrypted).is_err() {
+            return Ok(());
+        }
+        let found = self.in_flight.iter().find(|(_, request)| match header.async_id() {
+            Some(id) => request.async_id == Some(id),
+            None => request.header.message_id == header.message_id,
+        });
+        if let Some((serial, request)) = found
+            && request.header.session_id == header.session_id
+        {
+            self.cancels.push_back(super::token::RequestId { conn: self.id, serial: *serial });
+        }
+        Ok(())
+    }
+
+    /// Starts the next member of a compound, or sends the answers when all are done.
+    pub(super) fn advance(&mut self, chain_id: u64) {
+        while let Some(chain) = self.chains.get_mut(&chain_id) {
+            let Some((mut header, message)) = chain.waiting.pop_front() else {
+                self.finish_chain(chain_id);
+                return;
+            };
+            let encrypted = chain.encrypted;
+            let first = chain.previous.is_none();
+            let flagged = header.flags.contains(Flags::RELATED_OPERATIONS);
+            let mut failure = None;
+            let mut file = None;
+            if flagged && first {
+                // Every related member after it fails the same way, for want of a session.
+                failure = Some(NtStatus::INVALID_PARAMETER);
+                header.session_id = SessionId(0);
+            } else if let (true, Some(previous)) = (flagged, chain.previous) {
+                header.session_id = previous.session;
+                header.tree_id = previous.tree;
+                file = previous.file_id;
+                failure = inherited_failure(&header, &previous);
+            }
+            if matches!(header.command, Command::NEGOTIATE | Command::SESSION_SETUP | Command::CANCEL) {
+                // None of them makes sense among others; SESSION_SETUP is signed by a key that the
+                // compound itself would make.
+                failure = Some(NtStatus::INVALID_PARAMETER);
+            }
+            if let Some(status) = failure {
+                let id = self.new_request(header, encrypted, Some(chain_id));
+                self.fail(id, &status.into());
+                continue;
+            }
+            self.request(header, message, encrypted, Some((chain_id, file)));
+            return;
+        }
+    }
+
+    /// Verifies one request and hands it on, or answers why not.
+    fn request(
+        &mut self,
+        header: Header,
+        message: Bytes,
+        encrypted: Option<SessionId>,
+        chain: Option<(u64, Option<FileId>)>,
+    ) {
+        let id = self.new_request(header, encrypted, chain.map(|(id, _)| id));
+        let verified = self.verify(&header, &message, encrypted);
+        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+            let signed = header.flags.contains(Flags::SIGNED);
+            request.sign = encrypted.is_none() && signed && verified != Err(NtStatus::USER_SESSION_DELETED);
+        }
+        if let Err(status) = verified {
+            self.fail(id, &Failure::from(status));
+            return;
+        }
+        let related_file = chain.and_then(|(_, file)| file);
+        let encrypted = encrypted.is_some();
+        self.inbound.push_back(Inbound { id, header, message, encrypted, related_file });
+    }
+
+    /// [MS-SMB2] 3.3.5.2.4 and 3.3.5.2.9: signature and session.
+    fn verify(&self, header: &Header, message: &[u8], encrypted: Option<SessionId>) -> Result<(), NtStatus> {
+        let setup = header.command == Command::SESSION_SETUP;
+        let signed = header.flags.contains(Flags::SIGNED);
+        let Some(session) = self.sessions.get(&header.session_id) else {
+            // The first SESSION_SETUP has no session yet; ECHO needs none. A binding names a session
+            // of another connection and is judged where all sessions are known.
+            let sessionless = setup || header.command == Command::ECHO && header.session_id == SessionId(0);
+            return if sessionless { Ok(()) } else { Err(NtStatus::USER_SESSION_DELETED) };
+        };
+        if session.phase == Phase::Establishing {
+            return match header.command {
+                Command::SESSION_SETUP if !signed => Ok(()),
+                Command::SESSION_SETUP => Err(NtStatus::NOT_SUPPORTED),
+                Command::LOGOFF => Ok(()),
+                _ => Err(NtStatus::ACCESS_DENIED),
+            };
+        }
+        if encrypted.is_some() {
+            return Ok(());
+        }
+        if signed {
+            let signer = session.signer.as_ref().ok_or(NtStatus::NOT_SUPPORTED)?;
+            verify_message(&**signer, message, &[]).map_err(|_| NtStatus::ACCESS_DENIED)?;
+        } else if session.signing_required {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        if session.encrypt && !setup {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        Ok(())
+    }
+}
+
+/// [MS-SMB2] 3.3.5.2.7.2: what a related member takes over from the one before.
+fn inherited_failure(header: &Header, previous: &Previous) -> Option<NtStatus> {
+    let needs_tree = !matches!(header.command, Command::ECHO | Command::LOGOFF | Command::TREE_CONNECT);
+    let needs_file = needs_tree && !matches!(header.command, Command::CREATE | Command::TREE_DISCONNECT);
+    if previous.session == SessionId(0) && header.command != Command::ECHO
+        || needs_tree && previous.tree == TreeId(0)
+    {
+        return Some(NtStatus::INVALID_PARAMETER);
+    }
+    if !needs_file {
+        return None;
+    }
+    if previous.status.0 >> 30 == 3 {
+        return Some(previous.status);
+    }
+    previous.file_id.is_none().then_some(NtStatus::INVALID_HANDLE)
+}

@@ -1,0 +1,283 @@
+//! From answers to frames: header, credits, compound, signature, encryption.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{
+    channel::{Channel, CloseReason, InFlight, Previous, Segment},
+    op::Op,
+    reply::{Data, Failure, Reply},
+    token::{Gone, RequestId, Token},
+};
+use crate::{
+    crypto::{seal_message, sign_message},
+    wire::{
+        Body, Dialect, ErrorResponse, FileId, Flags, HEADER_LEN, Header, NtStatus, SessionId,
+        TransformHeader, TreeId, Writer,
+    },
+};
+
+/// Room for the transport prefix and the transform header in front of an encrypted message.
+const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
+
+/// Why a request cannot be made asynchronous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PendError {
+    /// The request is no longer known.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// The connection has as many pending requests as it may: answer INSUFFICIENT_RESOURCES.
+    #[error("too many requests are pending")]
+    TooMany,
+}
+
+impl Channel {
+    /// Answers one request. `Err(Gone)` only says that nobody waits for the answer any more.
+    ///
+    /// For SESSION_SETUP and TREE_CONNECT use [`super::Sessions`], which makes the ids.
+    pub fn respond<O: Op>(&mut self, token: Token<O>, result: Result<Reply<O>, Failure>) -> Result<(), Gone> {
+        let id = token.id();
+        if !self.in_flight.contains_key(&id.serial) {
+            return Err(Gone);
+        }
+        match result {
+            Ok(reply) => self.answer(id, reply.status, reply.head, reply.data, reply.opened),
+            Err(failure) => self.fail(id, &failure),
+        }
+        Ok(())
+    }
+
+    /// Tells the client that the answer takes a while, [MS-SMB2] 3.3.4.2. The token stays owed.
+    /// Doing it twice does nothing the second time.
+    pub fn pend<O: Op>(&mut self, token: &Token<O>) -> Result<(), PendError> {
+        let serial = token.id().serial;
+        let request = self.in_flight.get_mut(&serial).ok_or(Gone)?;
+        if request.async_id.is_some() {
+            return Ok(());
+        }
+        if self.pending >= self.config.max_async {
+            return Err(PendError::TooMany);
+        }
+        let async_id = self.next_async;
+        self.next_async += 1;
+        request.async_id = Some(async_id);
+        self.pending += 1;
+        let (chain, encrypted) = (request.chain, request.encrypted);
+        let mut header = request.header;
+        if let Some(chain) = chain {
+            self.flush_chain(chain);
+        }
+        header.status = NtStatus::PENDING;
+        self.complete_header(&mut header, Some(async_id), true);
+        let head = error_message(&header, &[]);
+        // An interim response is not signed: the final one uses the same MessageId.
+        self.emit(Segment { head, data: Data::None, sign: None }, encrypted);
+        Ok(())
+    }
+
+    /// Whether an interim response was sent for this request.
+    pub fn is_pending<O: Op>(&self, token: &Token<O>) -> bool {
+        self.in_flight.get(&token.id().serial).is_some_and(|r| r.async_id.is_some())
+    }
+
+    pub(super) fn fail(&mut self, id: RequestId, failure: &Failure) {
+        let mut head = Vec::with_capacity(HEADER_LEN + 16 + failure.data.len());
+        head.resize(HEADER_LEN, 0);
+        let body = ErrorResponse { error_context_count: 0, data: &failure.data };
+        body.encode(&mut Writer::resume(&mut head, 0));
+        self.answer(id, failure.status, head, Data::None, None);
+    }
+
+    /// Answers `id` with a message whose header is still blank.
+    pub(super) fn answer(
+        &mut self,
+        id: RequestId,
+        status: NtStatus,
+        mut head: Vec<u8>,
+        data: Data,
+        opened: Option<FileId>,
+    ) {
+        let Some(request) = self.in_flight.remove(&id.serial) else { return };
+        if request.async_id.is_some() {
+            self.pending -= 1;
+        }
+        let mut header = request.header;
+        header.status = status;
+        let related = request.chain.is_some() && header.flags.contains(Flags::RELATED_OPERATIONS);
+        self.complete_header(&mut header, request.async_id, request.async_id.is_none());
+        if related {
+            header.flags |= Flags::RELATED_OPERATIONS;
+        }
+        write_header(&header, &mut head);
+        if request.hash && self.dialect() == Some(Dialect::SMB3_1_1) {
+            let crypto = self.config.crypto.clone();
+            if let Some(session) = self.sessions.get_mut(&header.session_id) {
+                session.preauth.update(&*crypto, &head);
+            }
+        }
+        let sign = self.signs(&request, status).then_some(header.session_id);
+        let segment = Segment { head, data, sign };
+        let Some(chain_id) = request.chain else {
+            self.emit(segment, request.encrypted);
+            return;
+        };
+        let Some(chain) = self.chains.get_mut(&chain_id) else { return };
+        let file_id = opened.or_else(|| (request.file_id != FileId::ANY).then_some(request.file_id));
+        let inherited = chain.previous.and_then(|p| p.file_id);
+        chain.previous = Some(Previous {
+            session: header.session_id,
+            tree: if request.async_id.is_some() { request.header.tree_id } else { header.tree_id },
+            file_id: file_id.or(inherited),
+            status,
+        });
+        chain.answered.push(segment);
+        self.advance(chain_id);
+    }
+
+    /// [MS-SMB2] 3.3.4.1.1: what was signed is answered signed.
+    fn signs(&self, request: &InFlight, status: NtStatus) -> bool {
+        if request.encrypted.is_some() || status == NtStatus::PENDING {
+            return false;
+        }
+        let session = self.sessions.get(&request.header.session_id);
+        session.is_some_and(|s| s.signer.is_some() && !s.keyless && (request.sign || s.signing_required))
+    }
+
+    /// Turns a request's header into that of a response. Credits go with the first response to a
+    /// request, be it interim or final.
+    pub(super) fn complete_header(&mut self, header: &mut Header, async_id: Option<u64>, grants: bool) {
+        let priority = header.flags & Flags::PRIORITY_MASK;
+        header.flags = Flags::SERVER_TO_REDIR | priority;
+        header.next_command = 0;
+        header.signature = [0; 16];
+        header.credits = if grants { self.window.grant(header.credits) } else { 0 };
+        if let Some(id) = async_id {
+            header.set_async_id(id);
+        }
+    }
+
+    /// All members are answered: one frame for the answers that have not gone out yet.
+    pub(super) fn finish_chain(&mut self, chain_id: u64) {
+        self.flush_chain(chain_id);
+        self.chains.remove(&chain_id);
+    }
+
+    fn flush_chain(&mut self, chain_id: u64) {
+        let Some(chain) = self.chains.get_mut(&chain_id) else { return };
+        let encrypted = chain.encrypted;
+        let segments = core::mem::take(&mut chain.answered);
+        let last = segments.len().saturating_sub(1);
+        let mut message = Vec::new();
+        message.resize(SEAL_ROOM, 0);
+        for (at, segment) in segments.into_iter().enumerate() {
+            if last == 0 {
+                self.emit(segment, encrypted);
+                return;
+            }
+            let start = message.len();
+            message.extend_from_slice(&segment.head);
+            message.extend_from_slice(segment.data.as_slice());
+            if at < last {
+                message.resize(start + (message.len() - start).next_multiple_of(8), 0);
+                let next = (message.len() - start) as u32;
+                if let Some(field) = message.get_mut(start + 20..start + 24) {
+                    field.copy_from_slice(&next.to_le_bytes());
+                }
+            }
+            if let (Some(session), Some(member)) = (segment.sign, message.get_mut(start..)) {
+                self.sign(session, member, &[]);
+            }
+        }
+        if message.len() > SEAL_ROOM {
+            self.emit_contiguous(message, SEAL_ROOM, encrypted);
+        }
+    }
+
+    fn sign(&self, session: SessionId, head: &mut [u8], rest: &[&[u8]]) {
+        if let Some(signer) = self.sessions.get(&session).and_then(|s| s.signer.as_ref()) {
+            // The head was built here, so it holds a header.
+            let _ = sign_message(&**signer, head, rest);
+        }
+    }
+
+    /// Sends one response that is alone in its frame.
+    pub(super) fn emit(&mut self, segment: Segment, encrypted: Option<SessionId>) {
+        let Segment { mut head, data, sign } = segment;
+        if let Some(session) = sign {
+            self.sign(session, &mut head, &[data.as_slice()]);
+        }
+        if let Data::Buffer(buffer) = data {
+            // The headroom holds every head that goes before a payload.
+            if let Some((message, start)) = buffer.prepend(&head) {
+                self.emit_contiguous(message, start, encrypted);
+            }
+            return;
+        }
+        if encrypted.is_some() {
+            let mut message = Vec::with_capacity(SEAL_ROOM + head.len() + data.as_slice().len());
+            message.resize(SEAL_ROOM, 0);
+            message.extend_from_slice(&head);
+            message.extend_from_slice(data.as_slice());
+            self.emit_contiguous(message, SEAL_ROOM, encrypted);
+            return;
+        }
+        let total = head.len() + data.as_slice().len();
+        match data {
+            Data::Shared(payload) => self.tx.push_parts([Bytes::from(head), payload], total),
+            _ => self.tx.push_vec(head, 0),
+        }
+    }
+
+    /// Sends the message `buf[start..]`, encrypting it in place where it must be.
+    fn emit_contiguous(&mut self, mut buf: Vec<u8>, start: usize, encrypted: Option<SessionId>) {
+        let Some(session_id) = encrypted else {
+            self.tx.push_vec(buf, start);
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&session_id) else { return };
+        let nonce = session.take_nonce();
+        let Some(ciphers) = session.ciphers.clone() else { return };
+        let at = start.saturating_sub(size_of::<TransformHeader>());
+        let sealed = buf.get_mut(at..).is_some_and(|frame| {
+            seal_message(&*ciphers.sealer, ciphers.cipher, session_id, nonce, frame).is_ok()
+        });
+        if sealed {
+            self.tx.push_vec(buf, at);
+        } else {
+            self.close_because(CloseReason::Violation("a response is too long to encrypt"));
+        }
+    }
+
+    /// Remembers which file a request of a compound means, for the members after it.
+    pub(super) fn note_file(&mut self, id: RequestId, file_id: FileId) {
+        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+            request.file_id = file_id;
+        }
+    }
+
+    /// Gives the request the ids that its answer made.
+    pub(super) fn note_ids(&mut self, id: RequestId, session: Option<SessionId>, tree: Option<TreeId>) {
+        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+            request.header.session_id = session.unwrap_or(request.header.session_id);
+            request.header.tree_id = tree.unwrap_or(request.header.tree_id);
+        }
+    }
+}
+
+/// Overwrites the blank header at the start of `head`.
+fn write_header(header: &Header, head: &mut [u8]) {
+    let mut bytes = Vec::with_capacity(HEADER_LEN);
+    header.encode(&mut Writer::new(&mut bytes));
+    if let Some(blank) = head.get_mut(..HEADER_LEN) {
+        blank.copy_from_slice(&bytes);
+    }
+}
+
+fn error_message(header: &Header, data: &[u8]) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEADER_LEN + 16);
+    header.encode(&mut Writer::new(&mut head));
+    let body = ErrorResponse { error_context_count: 0, data };
+    body.encode(&mut Writer::resume(&mut head, 0));
+    head
+}

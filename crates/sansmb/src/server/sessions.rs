@@ -1,0 +1,367 @@
+//! What all connections of a server share: sessions and their tree connects.
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    string::String,
+    vec::Vec,
+};
+use core::marker::PhantomData;
+
+use super::{
+    channel::{Channel, CloseReason, Inbound},
+    event::{Event, Message, Origin, Request},
+    op::{self, Op},
+    reply::{Failure, Reply, ShareId, TreeConnectReply},
+    token::{ConnId, Gone, Token},
+};
+use crate::{
+    auth::{Identity, IdentityKind},
+    wire::{
+        Body, Command, CtlCode, Dialect, FileId, Flags, IoctlRequest, IoctlResponse, NtStatus, SessionId,
+        ShareFlags, TreeConnectResponse, TreeId, Writer,
+    },
+};
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) channels: Vec<ConnId>,
+    pub(super) trees: BTreeMap<TreeId, Tree>,
+    next_tree: u32,
+    pub(super) identity: Option<Identity>,
+    /// Requests of an anonymous or guest session are not verified.
+    pub(super) keyless: bool,
+}
+
+/// A tree connect.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tree {
+    share: ShareId,
+    encrypt: bool,
+}
+
+/// The sessions of a server and what is connected in them. Light: a threaded driver puts it behind
+/// a lock and takes the lock for table look-ups alone; ciphers and I/O stay with [`Channel`].
+#[derive(Debug, Default)]
+pub struct Sessions {
+    pub(super) table: BTreeMap<SessionId, Session>,
+    next: u64,
+    /// What other connections have to do.
+    orders: VecDeque<(ConnId, Order)>,
+}
+
+/// What one connection has to do because of what happened on another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order(OrderKind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum OrderKind {
+    Forget(SessionId),
+}
+
+impl Sessions {
+    /// No sessions yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sessions, half-open ones included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Who a session belongs to, once it is authenticated.
+    pub fn identity(&self, session: SessionId) -> Option<&Identity> {
+        self.table.get(&session)?.identity.as_ref()
+    }
+
+    /// Takes what has arrived on `channel` and turns it into events.
+    pub fn admit(&mut self, channel: &mut Channel, events: &mut VecDeque<Event>) {
+        while let Some(request) = channel.cancels.pop_front() {
+            events.push_back(Event::Cancel { request });
+        }
+        while let Some(inbound) = channel.inbound.pop_front() {
+            self.admit_one(channel, inbound, events);
+        }
+        if channel.closed.is_some() && !channel.close_told {
+            channel.close_told = true;
+            self.closed(channel, events);
+        }
+    }
+
+    /// What another connection has to do; hand it to [`Channel::apply`] there.
+    pub fn poll_order(&mut self) -> Option<(ConnId, Order)> {
+        self.orders.pop_front()
+    }
+
+    /// Answers TREE_CONNECT.
+    pub fn respond_tree(
+        &mut self,
+        channel: &mut Channel,
+        token: Token<op::TreeConnect>,
+        result: Result<TreeConnectReply, Failure>,
+    ) -> Result<(), Gone> {
+        let session_id = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        let result = result.and_then(|reply| {
+            let session = self.table.get_mut(&session_id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+            if session.trees.len() >= channel.config.max_trees {
+                return Err(NtStatus::INSUFFICIENT_RESOURCES.into());
+            }
+            let can_encrypt =
+                channel.sessions.get(&session_id).is_some_and(|s| s.ciphers.is_some() && !s.keyless);
+            if reply.encrypt && !can_encrypt {
+                return Err(NtStatus::ACCESS_DENIED.into());
+            }
+            session.next_tree = session.next_tree.wrapping_add(1).max(1);
+            let tree = TreeId(session.next_tree);
+            session.trees.insert(tree, Tree { share: reply.share, encrypt: reply.encrypt });
+            channel.note_ids(token.id(), None, Some(tree));
+            let mut share_flags = reply.share_flags;
+            if reply.encrypt {
+                share_flags |= ShareFlags::ENCRYPT_DATA;
+            }
+            Ok(Reply::new(&TreeConnectResponse {
+                share_type: reply.share_type,
+                share_flags,
+                capabilities: reply.capabilities,
+                maximal_access: reply.maximal_access,
+                ..Default::default()
+            }))
+        });
+        channel.respond(token, result)
+    }
+
+    /// Answers TREE_DISCONNECT: the tree is gone.
+    pub fn respond_tree_disconnect(
+        &mut self,
+        channel: &mut Channel,
+        token: Token<op::TreeDisconnect>,
+    ) -> Result<(), Gone> {
+        let header = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header;
+        if let Some(session) = self.table.get_mut(&header.session_id) {
+            session.trees.remove(&header.tree_id);
+        }
+        channel.respond(token, Ok(Reply::new(&Default::default())))
+    }
+
+    /// Answers LOGOFF: the session is gone, on every connection.
+    pub fn respond_logoff(&mut self, channel: &mut Channel, token: Token<op::Logoff>) -> Result<(), Gone> {
+        let session = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        // The answer is signed with the keys that go away with it.
+        let answered = channel.respond(token, Ok(Reply::new(&Default::default())));
+        self.forget(session, Some(channel));
+        answered
+    }
+
+    /// Ends a session from the server's side. [`Event::SessionEnded`] does not follow.
+    pub fn end_session(&mut self, session: SessionId) {
+        self.forget(session, None);
+    }
+
+    pub(super) fn allocate(&mut self, conn: ConnId) -> SessionId {
+        // Never 0 and never all ones, which mean "none", [MS-SMB2] 3.3.5.5.1.
+        self.next = (self.next + 1) % (u64::MAX - 1);
+        let id = SessionId(self.next.max(1) | 1 << 42);
+        let session = Session {
+            channels: [conn].to_vec(),
+            trees: BTreeMap::new(),
+            next_tree: 0,
+            identity: None,
+            keyless: false,
+        };
+        self.table.insert(id, session);
+        id
+    }
+
+    /// Removes a session from the table and from all its channels.
+    pub(super) fn forget(&mut self, id: SessionId, here: Option<&mut Channel>) {
+        let Some(session) = self.table.remove(&id) else { return };
+        let this = here.as_ref().map(|channel| channel.id);
+        for conn in session.channels {
+            if Some(conn) != this {
+                self.orders.push_back((conn, Order(OrderKind::Forget(id))));
+            }
+        }
+        if let Some(channel) = here {
+            channel.sessions.remove(&id);
+        }
+    }
+
+    fn closed(&mut self, channel: &mut Channel, events: &mut VecDeque<Event>) {
+        let ids: Vec<SessionId> = core::mem::take(&mut channel.sessions).into_keys().collect();
+        for id in ids {
+            let Some(session) = self.table.get_mut(&id) else { continue };
+            session.channels.retain(|conn| *conn != channel.id);
+            if session.channels.is_empty() {
+                self.table.remove(&id);
+                events.push_back(Event::SessionEnded { session: id });
+            }
+        }
+        events.push_back(Event::Closed { conn: channel.id });
+    }
+
+    fn admit_one(&mut self, channel: &mut Channel, inbound: Inbound, events: &mut VecDeque<Event>) {
+        let id = inbound.id;
+        let outcome = match inbound.header.command {
+            Command::SESSION_SETUP => self.session_setup(channel, inbound, events),
+            Command::ECHO => {
+                let _ = channel.respond(Token::<op::Echo>::new(id), Ok(Reply::new(&Default::default())));
+                Ok(())
+            }
+            Command::LOGOFF => self.event(channel, inbound, false, events, Event::Logoff),
+            Command::TREE_CONNECT => self.tree_connect(channel, inbound, events),
+            Command::TREE_DISCONNECT => self.event(channel, inbound, true, events, Event::TreeDisconnect),
+            Command::CREATE => self.event(channel, inbound, true, events, Event::Create),
+            Command::CLOSE => self.event(channel, inbound, true, events, Event::Close),
+            Command::FLUSH => self.event(channel, inbound, true, events, Event::Flush),
+            Command::READ => self.event(channel, inbound, true, events, Event::Read),
+            Command::WRITE => self.event(channel, inbound, true, events, Event::Write),
+            Command::LOCK => self.event(channel, inbound, true, events, Event::Lock),
+            Command::IOCTL => self.ioctl(channel, inbound, events),
+            Command::QUERY_DIRECTORY => self.event(channel, inbound, true, events, Event::QueryDirectory),
+            Command::CHANGE_NOTIFY => self.event(channel, inbound, true, events, Event::ChangeNotify),
+            Command::QUERY_INFO => self.event(channel, inbound, true, events, Event::QueryInfo),
+            Command::SET_INFO => self.event(channel, inbound, true, events, Event::SetInfo),
+            Command::OPLOCK_BREAK => self.oplock_break(channel, inbound, events),
+            _ => Err(NtStatus::INVALID_PARAMETER.into()),
+        };
+        if let Err(failure) = outcome {
+            channel.fail(id, &failure);
+        }
+    }
+
+    /// [MS-SMB2] 3.3.5.2.11, then the request's own structure and size.
+    fn event<O: Op>(
+        &mut self,
+        channel: &mut Channel,
+        inbound: Inbound,
+        in_tree: bool,
+        events: &mut VecDeque<Event>,
+        make: fn(Request<O>) -> Event,
+    ) -> Result<(), Failure> {
+        let header = inbound.header;
+        let session = self.table.get(&header.session_id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+        let mut share = ShareId(0);
+        if in_tree {
+            let tree = session.trees.get(&header.tree_id).ok_or(NtStatus::NETWORK_NAME_DELETED)?;
+            if tree.encrypt && !inbound.encrypted {
+                return Err(NtStatus::ACCESS_DENIED.into());
+            }
+            share = tree.share;
+        }
+        let (payload, named) = {
+            let request = O::Request::decode(&inbound.message)?;
+            (O::payload(&request), O::file_id(&request))
+        };
+        let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
+        let paid = if n.multi_credit() { u32::from(header.credit_charge.max(1)) } else { 1 };
+        let limit = match O::COMMAND {
+            Command::READ => channel.config.max_read_size,
+            Command::WRITE => channel.config.max_write_size,
+            _ => channel.config.max_transact_size,
+        };
+        let limit = if n.multi_credit() { limit } else { limit.min(65536) };
+        if payload > limit || n.multi_credit() && payload.div_ceil(65536) > paid {
+            return Err(NtStatus::INVALID_PARAMETER.into());
+        }
+        let file_id =
+            inbound.related_file.filter(|_| named == Some(FileId::ANY)).or(named).unwrap_or(FileId::ANY);
+        let dialect = n.dialect;
+        if named.is_some() {
+            channel.note_file(inbound.id, file_id);
+        }
+        let origin = Origin {
+            conn: channel.id,
+            session: header.session_id,
+            tree: header.tree_id,
+            share,
+            dialect,
+            channel_sequence: header.channel_sequence(),
+            replay: header.flags.contains(Flags::REPLAY_OPERATION),
+            encrypted: inbound.encrypted,
+        };
+        let message = Message { bytes: inbound.message, file_id, op: PhantomData };
+        events.push_back(make(Request { token: Token::new(inbound.id), origin, message }));
+        Ok(())
+    }
+
+    /// [MS-SMB2] 3.3.5.7: with 3.1.1 nothing may come between the client and the shares.
+    fn tree_connect(
+        &mut self,
+        channel: &mut Channel,
+        inbound: Inbound,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Failure> {
+        let dialect = channel.dialect();
+        let session = self.table.get(&inbound.header.session_id);
+        let verified = inbound.encrypted || inbound.header.flags.contains(Flags::SIGNED);
+        if dialect == Some(Dialect::SMB3_1_1) && session.is_some_and(|s| !s.keyless) && !verified {
+            channel.close_because(CloseReason::Violation("TREE_CONNECT is neither signed nor encrypted"));
+            return Ok(());
+        }
+        self.event(channel, inbound, false, events, Event::TreeConnect)
+    }
+
+    fn ioctl(
+        &mut self,
+        channel: &mut Channel,
+        inbound: Inbound,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Failure> {
+        let request = IoctlRequest::decode(&inbound.message)?;
+        if request.ctl_code != CtlCode::VALIDATE_NEGOTIATE_INFO {
+            return self.event(channel, inbound, true, events, Event::Ioctl);
+        }
+        let Some(answer) = channel.validate_negotiate(request.input, request.max_output_response) else {
+            channel.close_because(CloseReason::Violation("the negotiation was tampered with"));
+            return Ok(());
+        };
+        let mut output = Vec::new();
+        answer.encode(&mut Writer::new(&mut output));
+        let reply = Reply::new(&IoctlResponse {
+            ctl_code: request.ctl_code,
+            file_id: request.file_id,
+            output: &output,
+            ..Default::default()
+        });
+        let _ = channel.respond(Token::<op::Ioctl>::new(inbound.id), Ok(reply));
+        Ok(())
+    }
+
+    /// Oplock and lease acknowledgements share a command and differ in StructureSize.
+    fn oplock_break(
+        &mut self,
+        channel: &mut Channel,
+        inbound: Inbound,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Failure> {
+        let lease_size = <op::LeaseBreak as Op>::Request::STRUCTURE_SIZE.to_le_bytes();
+        if inbound.message.get(64..66) == Some(&lease_size) {
+            self.event(channel, inbound, true, events, Event::LeaseBreak)
+        } else {
+            self.event(channel, inbound, true, events, Event::OplockBreak)
+        }
+    }
+}
+
+impl Channel {
+    /// Carries out what [`Sessions::poll_order`] gave for this connection.
+    pub fn apply(&mut self, order: Order) {
+        let Order(OrderKind::Forget(session)) = order;
+        self.sessions.remove(&session);
+    }
+}
+
+/// Whether `a` and `b` are the same account.
+pub(super) fn same_user(a: &Identity, b: &Identity) -> bool {
+    let fold = |s: &str| -> String { s.chars().flat_map(char::to_uppercase).collect() };
+    a.kind == IdentityKind::User
+        && b.kind == IdentityKind::User
+        && fold(&a.user) == fold(&b.user)
+        && fold(&a.domain) == fold(&b.domain)
+}
