@@ -56,9 +56,9 @@ command -v smbd >/dev/null || { echo "smbd.sh: smbd is not installed" >&2; exit 
 
 if [ -z "$dir" ]; then
   dir=$(mktemp -d "${TMPDIR:-/tmp}/sansmb-smbd.XXXXXX")
-  chmod 755 "$dir"
   keep=no
 fi
+chmod go+x "$dir" # the share below it is visited as another user
 share=${share:-$dir/share}
 mkdir -p "$share" "$dir"/{private,lock,state,cache,pid,ncalrpc,tmp}
 [ "$share" != "$dir/share" ] || chmod 777 "$share"
