@@ -314,7 +314,9 @@ impl Sessions {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Failure> {
         let request = IoctlRequest::decode(&inbound.message)?;
-        if request.ctl_code != CtlCode::VALIDATE_NEGOTIATE_INFO {
+        // Without an SMB2 NEGOTIATE there is nothing to validate: we answer like a server of that time.
+        let by_smb1 = channel.negotiated.as_ref().is_some_and(|n| n.by_smb1);
+        if request.ctl_code != CtlCode::VALIDATE_NEGOTIATE_INFO || by_smb1 {
             return self.event(channel, inbound, true, events, Event::Ioctl);
         }
         let Some(answer) = channel.validate_negotiate(request.input, request.max_output_response) else {

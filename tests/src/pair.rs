@@ -1,0 +1,232 @@
+//! A client and a server joined in memory.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use sansmb::{
+    auth::{Acceptor, Mechanism, Step},
+    client::{self, Client, ClientConfig, OpId},
+    crypto::CryptoProvider,
+    server::{self, AuthReply, ConnId, Event, Failure, Server, ServerConfig, ShareId, TreeConnectReply},
+    time::{Instant, Now},
+    wire::{AccessMask, FileTime, Guid, NtStatus, SessionId, ShareCapabilities, ShareFlags, ShareType},
+};
+use sansmb_auth::{
+    AcceptorConfig, ClientParams, Credentials, MapToGuest, SpnegoAcceptor, SpnegoClient, UserTable,
+};
+use sansmb_crypto::RustCrypto;
+
+/// A moment `ms` milliseconds after the start of a test.
+pub fn now(ms: u64) -> Now {
+    Now { mono: Instant::from_micros(ms * 1000), wall: FileTime::from_unix(1_700_000_000, 0) }
+}
+
+/// How a pair is set up; change what a test is about.
+#[derive(Debug)]
+pub struct PairConfig {
+    /// The client's settings.
+    pub client: ClientConfig,
+    /// The server's settings.
+    pub server: ServerConfig,
+    /// Whether strangers become guests.
+    pub map_to_guest: MapToGuest,
+    /// The share asks for encryption.
+    pub encrypt_share: bool,
+}
+
+impl Default for PairConfig {
+    fn default() -> Self {
+        let crypto: Arc<dyn CryptoProvider> = Arc::new(RustCrypto);
+        Self {
+            client: ClientConfig::new(Guid([1; 16]), [2; 32], crypto.clone()),
+            server: ServerConfig::new(Guid([3; 16]), crypto),
+            map_to_guest: MapToGuest::Never,
+            encrypt_share: false,
+        }
+    }
+}
+
+/// A client and a server, user `tester` with password `secret`, and a share `share`.
+///
+/// The server's side answers authentication and tree connects by itself; other events are kept in
+/// [`Pair::server_events`] for the test to answer.
+#[derive(Debug)]
+pub struct Pair {
+    /// The client.
+    pub client: Client,
+    /// The server.
+    pub server: Server,
+    /// The server's end of the connection.
+    pub conn: ConnId,
+    /// The clock.
+    pub now: Now,
+    /// What the client said.
+    pub client_events: VecDeque<client::Event>,
+    /// What the server asks.
+    pub server_events: VecDeque<Event>,
+    /// Bytes are carried in pieces of at most so many.
+    pub chunk: usize,
+    /// Everything that the client sent.
+    pub c2s: Vec<u8>,
+    /// Everything that the server sent.
+    pub s2c: Vec<u8>,
+    acceptor: SpnegoAcceptor,
+    exchanges: Vec<(SessionId, Box<dyn Mechanism>)>,
+    encrypt_share: bool,
+}
+
+impl Pair {
+    /// Sets both up; nothing is exchanged yet.
+    pub fn new(mut config: PairConfig) -> Self {
+        let mut users = UserTable::new();
+        users.add_password("tester", "secret");
+        let mut accept = AcceptorConfig::new("SERVER", Arc::new(users));
+        accept.map_to_guest = config.map_to_guest;
+        accept.allow_anonymous = true;
+        let acceptor = SpnegoAcceptor::new(accept);
+        config.server.auth_hint = acceptor.hint();
+        let start = now(0);
+        let mut server = Server::new(Arc::new(config.server));
+        let conn = server.open(start);
+        Self {
+            client: Client::new(config.client, start),
+            server,
+            conn,
+            now: start,
+            client_events: VecDeque::new(),
+            server_events: VecDeque::new(),
+            chunk: usize::MAX,
+            c2s: Vec::new(),
+            s2c: Vec::new(),
+            acceptor,
+            exchanges: Vec::new(),
+            encrypt_share: config.encrypt_share,
+        }
+    }
+
+    /// Carries bytes both ways until nothing moves any more.
+    pub fn run(&mut self) {
+        while self.step() {}
+    }
+
+    /// Carries what is there once; whether anything moved.
+    pub fn step(&mut self) -> bool {
+        let mut moved = false;
+        let sent = drain(|out| self.client.poll_transmit(out));
+        self.client.sent(sent.len());
+        for piece in sent.chunks(self.chunk.max(1)) {
+            self.server.handle_input(self.conn, piece, self.now);
+            moved = true;
+        }
+        self.c2s.extend(sent);
+        while let Some(event) = self.server.poll_event() {
+            self.serve(event);
+            moved = true;
+        }
+        let conn = self.conn;
+        let sent = drain(|out| self.server.poll_transmit(conn, out));
+        self.server.sent(conn, sent.len());
+        for piece in sent.chunks(self.chunk.max(1)) {
+            self.client.handle_input(piece, self.now);
+            moved = true;
+        }
+        self.s2c.extend(sent);
+        if self.server.is_finished(conn) && self.client.close_reason().is_none() {
+            self.client.eof();
+            moved = true;
+        }
+        while let Some(event) = self.client.poll_event() {
+            self.client_events.push_back(event);
+        }
+        moved
+    }
+
+    /// Logs `tester` on with `password`.
+    pub fn log_on(&mut self, password: &str) -> Result<SessionId, client::OpError> {
+        let credentials = Credentials::password("tester", "", password);
+        let params = ClientParams { now: self.now.wall, random: [7; 32], ..ClientParams::default() };
+        let op = self.client.log_on(Box::new(SpnegoClient::new(credentials, params)), true, self.now);
+        self.run();
+        match self.result(op)? {
+            client::Outcome::LoggedOn { session, .. } => Ok(session),
+            other => panic!("unexpected outcome {other:?}"),
+        }
+    }
+
+    /// Logs on and connects to the share.
+    pub fn connect(&mut self) -> Result<client::TreeRef, client::OpError> {
+        let session = self.log_on("secret")?;
+        let op = self.client.tree_connect(session, r"\\server\share", self.now);
+        self.run();
+        match self.result(op)? {
+            client::Outcome::Connected { session, tree, .. } => Ok(client::TreeRef { session, tree }),
+            other => panic!("unexpected outcome {other:?}"),
+        }
+    }
+
+    /// How `op` ended; panics when it has not.
+    pub fn result(&mut self, op: OpId) -> Result<client::Outcome, client::OpError> {
+        let at = self
+            .client_events
+            .iter()
+            .position(|e| matches!(e, client::Event::Done { op: done, .. } if *done == op))
+            .unwrap_or_else(|| panic!("{op:?} has not ended; closed: {:?}", self.client.close_reason()));
+        match self.client_events.remove(at) {
+            Some(client::Event::Done { result, .. }) => result,
+            _ => unreachable!("just found"),
+        }
+    }
+
+    fn serve(&mut self, event: Event) {
+        match event {
+            Event::SessionSetup(request) => self.authenticate(request),
+            Event::TreeConnect(request) => {
+                let reply = TreeConnectReply {
+                    share: ShareId(1),
+                    share_type: ShareType::DISK,
+                    share_flags: ShareFlags::empty(),
+                    capabilities: ShareCapabilities::empty(),
+                    maximal_access: AccessMask::from_bits_retain(0x001F_01FF),
+                    encrypt: self.encrypt_share,
+                };
+                let _ = self.server.respond_tree(request.token, Ok(reply));
+            }
+            Event::TreeDisconnect(request) => {
+                let _ = self.server.respond_tree_disconnect(request.token);
+            }
+            Event::Logoff(request) => {
+                let _ = self.server.respond_logoff(request.token);
+            }
+            Event::Ioctl(request) => {
+                let _ = self.server.respond(request.token, Err(NtStatus::FILE_CLOSED.into()));
+            }
+            other => self.server_events.push_back(other),
+        }
+    }
+
+    fn authenticate(&mut self, request: server::Request<server::op::SessionSetup>) {
+        let session = request.origin.session;
+        let at = self.exchanges.iter().position(|(s, _)| *s == session).unwrap_or_else(|| {
+            let exchange = self.acceptor.accept(self.now.wall, [9; 32]);
+            self.exchanges.push((session, exchange));
+            self.exchanges.len() - 1
+        });
+        let blob = request.message.body().map(|b| b.security_buffer.to_vec()).unwrap_or_default();
+        let result = match self.exchanges[at].1.step(&blob) {
+            Ok(Step::Send(token)) => Ok(AuthReply::Continue { token }),
+            Ok(Step::Done { token, identity, session_key }) => {
+                Ok(AuthReply::Done { token, identity, session_key })
+            }
+            _ => Err(Failure::from(NtStatus::LOGON_FAILURE)),
+        };
+        if !matches!(result, Ok(AuthReply::Continue { .. })) {
+            self.exchanges.remove(at);
+        }
+        let _ = self.server.respond_auth(request.token, &request.message, result);
+    }
+}
+
+fn drain<'a>(poll: impl FnOnce(&mut [&'a [u8]]) -> usize) -> Vec<u8> {
+    let mut out = [&[][..]; 64];
+    let n = poll(&mut out);
+    out[..n].concat()
+}
