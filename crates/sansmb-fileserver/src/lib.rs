@@ -1,1 +1,3 @@
 //! Pure file-server semantics on top of the sansmb core
+
+pub mod storage;

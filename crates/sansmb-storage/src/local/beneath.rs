@@ -1,0 +1,81 @@
+//! Opening paths that cannot leave the root.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::{
+    fs::{Mode, OFlags, ResolveFlags, openat, openat2},
+    io::{Errno, Result},
+};
+
+/// How often a path with `..` in a symbolic link is resolved again when something is renamed
+/// meanwhile.
+const RETRIES: u32 = 64;
+
+/// The share's root. The kernel resolves each path beneath it: symbolic links that stay inside are
+/// followed; absolute ones and those that lead out fail with EXDEV, whoever swaps what for what
+/// meanwhile. Links that jump within `/proc` fail with ELOOP.
+///
+/// Where the kernel has no `openat2` (before Linux 5.6, or behind a filter), components are opened
+/// one by one and symbolic links are not followed at all.
+#[derive(Debug)]
+pub(super) struct Root {
+    fd: OwnedFd,
+    openat2: bool,
+}
+
+impl Root {
+    pub(super) fn new(fd: OwnedFd) -> Result<Self> {
+        match openat2(&fd, ".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve()) {
+            Ok(_) => Ok(Self { fd, openat2: true }),
+            Err(Errno::NOSYS | Errno::PERM) => Ok(Self { fd, openat2: false }),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// As if the kernel had no `openat2`.
+    #[cfg(test)]
+    pub(super) fn without_openat2(fd: OwnedFd) -> Self {
+        Self { fd, openat2: false }
+    }
+
+    /// Opens `path`: components on disk with `/` between them, or nothing for the root itself.
+    pub(super) fn open(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let flags = flags | OFlags::CLOEXEC;
+        let path = if path.is_empty() { b"." } else { path };
+        if !self.openat2 {
+            return self.open_stepwise(path, flags, mode);
+        }
+        let mut left = RETRIES;
+        loop {
+            match openat2(&self.fd, path, flags, mode, resolve()) {
+                Err(Errno::AGAIN | Errno::INTR) if left > 0 => left -= 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn open_stepwise(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let mut at: Option<OwnedFd> = None;
+        let mut names = path.split(|b| *b == b'/').peekable();
+        while let Some(name) = names.next() {
+            let dir = at.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+            if name == b".." {
+                return Err(Errno::XDEV);
+            }
+            if names.peek().is_none() {
+                return openat(dir, name, flags | OFlags::NOFOLLOW, mode);
+            }
+            let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            at = Some(openat(dir, name, step, Mode::empty())?);
+        }
+        Err(Errno::NOENT)
+    }
+}
+
+fn resolve() -> ResolveFlags {
+    ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS
+}

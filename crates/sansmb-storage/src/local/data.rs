@@ -1,0 +1,260 @@
+//! Data of files.
+
+use std::io::IoSliceMut;
+
+use rustix::{
+    buffer::spare_capacity,
+    fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, ftruncate, seek},
+    io::{Errno, ReadWriteFlags, pread, preadv2, pwrite, retry_on_intr},
+};
+use sansmb::{conn::MessageBuffer, wire::NtStatus};
+use sansmb_fileserver::storage::{Done, Outcome};
+
+use super::{errno::status, meta::Stat, node::Node};
+
+/// The last offset that a file can have.
+const MAX_OFFSET: u64 = i64::MAX as u64;
+/// How much is copied or zeroed at a time.
+const CHUNK: usize = 1 << 20;
+/// Ranges that are told apart in one answer; what follows the last counts as data.
+const RANGES: usize = 4096;
+
+impl Node {
+    /// Reads where that cannot wait for a disk; gives the buffer back where it might.
+    pub(super) fn read_cached(
+        &self,
+        offset: u64,
+        length: u32,
+        into: MessageBuffer,
+    ) -> Result<Outcome, MessageBuffer> {
+        if self.is_cached(offset, length) { Ok(self.read(offset, length, into)) } else { Err(into) }
+    }
+
+    /// Looks at the first and the last byte: read-ahead and eviction work on long runs of pages, and
+    /// a wrong guess costs one wait and no error. To ask for all of it would need memory that is
+    /// initialised.
+    fn is_cached(&self, offset: u64, length: u32) -> bool {
+        let Some(last) = u64::from(length).checked_sub(1).and_then(|l| offset.checked_add(l)) else {
+            return true;
+        };
+        if last > MAX_OFFSET {
+            return true;
+        }
+        // Past the end of the file it is at hand too: there is nothing.
+        self.has_page(offset) && (last == offset || self.has_page(last))
+    }
+
+    fn has_page(&self, offset: u64) -> bool {
+        if !self.may_nowait() {
+            return false;
+        }
+        let mut byte = [0];
+        match preadv2(self.fd(), &mut [IoSliceMut::new(&mut byte)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(_) => true,
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                self.cannot_nowait();
+                false
+            }
+            // What is wrong otherwise, the read itself finds out.
+            Err(_) => false,
+        }
+    }
+
+    pub(super) fn read(&self, offset: u64, length: u32, mut into: MessageBuffer) -> Outcome {
+        let before = into.len();
+        let length = length as usize;
+        let end = before.saturating_add(length);
+        into.fill_with(|bytes| {
+            bytes.reserve_exact(length);
+            let start = bytes.len();
+            let mut at = offset;
+            // Each round reads into what is left of the spare room, without initialising it first.
+            while at <= MAX_OFFSET && bytes.len() - start < length {
+                match retry_on_intr(|| pread(self.fd(), spare_capacity(bytes), at)) {
+                    Ok(0) => break,
+                    Ok(got) => at = at.saturating_add(got as u64),
+                    Err(errno) => return Err(status(errno)),
+                }
+            }
+            Ok(())
+        })?;
+        into.truncate(end);
+        Ok(Done::Read(into))
+    }
+
+    pub(super) fn write(&self, offset: u64, data: &[u8], through: bool) -> Outcome {
+        if offset.checked_add(data.len() as u64).is_none_or(|end| end > MAX_OFFSET) {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        self.write_all(offset, data)?;
+        if through {
+            fdatasync(self.fd()).map_err(status)?;
+        }
+        Ok(Done::Written(data.len() as u64))
+    }
+
+    fn write_all(&self, mut offset: u64, mut data: &[u8]) -> Result<(), NtStatus> {
+        while !data.is_empty() {
+            let wrote = retry_on_intr(|| pwrite(self.fd(), data, offset)).map_err(status)?;
+            if wrote == 0 {
+                return Err(NtStatus::DISK_FULL);
+            }
+            offset += wrote as u64;
+            data = data.get(wrote..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&self) -> Outcome {
+        match fsync(self.fd()) {
+            // Opened only to be looked at, or on something that knows no syncing.
+            Ok(()) | Err(Errno::BADF | Errno::INVAL | Errno::ROFS) => Ok(Done::Nothing),
+            Err(errno) => Err(status(errno)),
+        }
+    }
+
+    pub(super) fn set_length(&self, length: u64) -> Outcome {
+        if length > MAX_OFFSET {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        match retry_on_intr(|| ftruncate(self.fd(), length)) {
+            Ok(()) => Ok(Done::Nothing),
+            // What Linux says of a descriptor that is not open for writing.
+            Err(Errno::INVAL) => Err(NtStatus::ACCESS_DENIED),
+            Err(errno) => Err(status(errno)),
+        }
+    }
+
+    pub(super) fn allocate(&self, length: u64) -> Outcome {
+        if length > MAX_OFFSET {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        if length == 0 {
+            return Ok(Done::Nothing);
+        }
+        match retry_on_intr(|| fallocate(self.fd(), FallocateFlags::KEEP_SIZE, 0, length)) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Done::Nothing),
+            Err(errno) => Err(status(errno)),
+        }
+    }
+
+    /// Copies from `from` to this file; shares the blocks where the file system can.
+    pub(super) fn copy(&self, to: u64, from: &Self, from_offset: u64, length: u64) -> Outcome {
+        let fits = |offset: u64| offset.checked_add(length).is_some_and(|end| end <= MAX_OFFSET);
+        if !fits(to) || !fits(from_offset) {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        if self.id() == from.id() && to.abs_diff(from_offset) < length {
+            return self.copy_overlapping(to, from, from_offset, length);
+        }
+        let (mut at, mut to_at, mut left) = (from_offset, to, length);
+        while left > 0 {
+            let step = usize::try_from(left).unwrap_or(usize::MAX).min(1 << 30);
+            match copy_file_range(from.fd(), Some(&mut at), self.fd(), Some(&mut to_at), step) {
+                Ok(0) => break,
+                Ok(copied) => left = left.saturating_sub(copied as u64),
+                Err(Errno::INTR) => {}
+                Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    let copied = self.copy_through_memory(to_at, from, at, left)?;
+                    left -= copied;
+                    break;
+                }
+                Err(errno) => return Err(status(errno)),
+            }
+        }
+        Ok(Done::Written(length - left))
+    }
+
+    fn copy_through_memory(
+        &self,
+        to: u64,
+        from: &Self,
+        from_offset: u64,
+        length: u64,
+    ) -> Result<u64, NtStatus> {
+        let mut buffer = Vec::with_capacity(CHUNK.min(usize::try_from(length).unwrap_or(CHUNK)));
+        let mut copied = 0;
+        while copied < length {
+            buffer.clear();
+            let got = retry_on_intr(|| pread(from.fd(), spare_capacity(&mut buffer), from_offset + copied))
+                .map_err(status)?;
+            if got == 0 {
+                break;
+            }
+            buffer.truncate(usize::try_from(length - copied).unwrap_or(usize::MAX));
+            self.write_all(to + copied, &buffer)?;
+            copied += buffer.len() as u64;
+        }
+        Ok(copied)
+    }
+
+    /// Ranges of one file that overlap end up as if the source had been read as a whole first.
+    fn copy_overlapping(&self, to: u64, from: &Self, from_offset: u64, length: u64) -> Outcome {
+        let size = Stat::of(from.fd()).map_err(status)?.size();
+        let length = length.min(size.saturating_sub(from_offset));
+        if to <= from_offset {
+            let copied = self.copy_through_memory(to, from, from_offset, length)?;
+            return Ok(Done::Written(copied));
+        }
+        let mut left = length;
+        while left > 0 {
+            let step = left.min(CHUNK as u64);
+            self.copy_through_memory(to + left - step, from, from_offset + left - step, step)?;
+            left -= step;
+        }
+        Ok(Done::Written(length))
+    }
+
+    /// Frees a range; the length stays.
+    pub(super) fn zero(&self, offset: u64, length: u64) -> Outcome {
+        let size = Stat::of(self.fd()).map_err(status)?.size();
+        let length = length.min(size.saturating_sub(offset));
+        if length == 0 {
+            return Ok(Done::Nothing);
+        }
+        let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match retry_on_intr(|| fallocate(self.fd(), mode, offset, length)) {
+            Ok(()) => return Ok(Done::Nothing),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(errno) => return Err(status(errno)),
+        }
+        let zeros = vec![0; CHUNK.min(usize::try_from(length).unwrap_or(CHUNK))];
+        let mut done = 0;
+        while done < length {
+            let step = usize::try_from(length - done).unwrap_or(usize::MAX).min(zeros.len());
+            self.write_all(offset + done, zeros.get(..step).unwrap_or_default())?;
+            done += step as u64;
+        }
+        Ok(Done::Nothing)
+    }
+
+    pub(super) fn ranges(&self, offset: u64, length: u64) -> Outcome {
+        let size = Stat::of(self.fd()).map_err(status)?.size();
+        let end = offset.saturating_add(length).min(size);
+        let mut ranges = Vec::new();
+        let mut at = offset;
+        while at < end {
+            let start = match seek(self.fd(), SeekFrom::Data(at)) {
+                Ok(start) => start,
+                Err(Errno::NXIO) => break,
+                // It cannot tell holes from data: all of it may hold data.
+                Err(Errno::INVAL | Errno::OPNOTSUPP) => at,
+                Err(errno) => return Err(status(errno)),
+            };
+            if start >= end {
+                break;
+            }
+            if ranges.len() + 1 == RANGES {
+                ranges.push((start, end - start));
+                break;
+            }
+            let stop = seek(self.fd(), SeekFrom::Hole(start)).unwrap_or(end).min(end);
+            if stop <= start {
+                break;
+            }
+            ranges.push((start, stop - start));
+            at = stop;
+        }
+        Ok(Done::Ranges(ranges))
+    }
+}

@@ -1,0 +1,121 @@
+//! Directories: listing, and looking at one name.
+
+use std::os::fd::AsFd;
+
+use rustix::{
+    fs::{Dir, FileType, Mode, OFlags, openat},
+    io::Errno,
+};
+use sansmb::wire::NtStatus;
+use sansmb_fileserver::storage::{Done, Entry, Handle, Outcome};
+
+use super::{
+    Fail, Inner,
+    dirnames::Scan,
+    errno::status,
+    meta::{Kept, Stat},
+    names,
+    node::{Listing, Node, join},
+};
+use crate::slab::lock;
+
+/// Entries in one batch, whatever is asked for.
+const BATCH: usize = 4096;
+
+impl Inner {
+    pub(super) fn list(&self, handle: Handle, restart: bool, limit: usize) -> Outcome {
+        let node = self.directory(handle)?;
+        let mut listing = lock(&node.listing);
+        if restart {
+            *listing = Listing::Fresh;
+        }
+        if matches!(*listing, Listing::Fresh) {
+            *listing = Listing::Open(open_dir(&node)?);
+        }
+        let mut entries = Vec::new();
+        let Listing::Open(dir) = &mut *listing else { return Ok(Done::Entries { entries, end: true }) };
+        while entries.len() < limit.min(BATCH) {
+            let Some(next) = dir.read() else {
+                *listing = Listing::Ended;
+                return Ok(Done::Entries { entries, end: true });
+            };
+            let next = match next {
+                Ok(next) => next,
+                // The directory itself was removed meanwhile.
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(status(errno)),
+            };
+            let name = next.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            // What vanished since is left out.
+            entries.extend(self.entry(&node, name)?);
+        }
+        Ok(Done::Entries { entries, end: false })
+    }
+
+    pub(super) fn find(&self, handle: Handle, name: &str, scan: Scan) -> Result<Done, Fail> {
+        let node = self.directory(handle)?;
+        let exact = names::to_disk(name).map_err(|_| NtStatus::NO_SUCH_FILE)?;
+        if let Some(entry) = self.entry(&node, &exact)? {
+            return Ok(Done::Found(entry));
+        }
+        let cell = self.names.of(node.id());
+        let mut known = lock(&cell.names);
+        for _ in 0..2 {
+            cell.refresh(&mut known, node.fd(), scan)??;
+            let Some(real) = known.find(node.fd(), name, scan)?? else { break };
+            if let Some(entry) = self.entry(&node, &real)? {
+                return Ok(Done::Found(entry));
+            }
+            known.forget();
+        }
+        Err(NtStatus::NO_SUCH_FILE.into())
+    }
+
+    /// An entry of a directory; `None` where it is no longer there.
+    fn entry(&self, dir: &Node, disk: &[u8]) -> Result<Option<Entry>, NtStatus> {
+        let name = || names::to_share(disk).into();
+        let stat = match Stat::at(dir.fd(), disk) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
+            Err(errno) => return Err(status(errno)),
+        };
+        if stat.kind() == FileType::Symlink {
+            // Links are resolved from the root, as an open does.
+            let path = join(&dir.path(), disk);
+            if let Ok(fd) = self.root.open(&path, OFlags::PATH, Mode::empty())
+                && let Ok(target) = Stat::of(fd.as_fd())
+            {
+                let kept = Kept::of(fd.as_fd(), true);
+                return Ok(Some(Entry { name: name(), metadata: target.metadata(kept, self.dot(disk)) }));
+            }
+        }
+        let kept = if has_attributes(stat.kind()) { Kept::at(dir.fd(), disk) } else { None };
+        Ok(Some(Entry { name: name(), metadata: stat.metadata(kept, self.dot(disk)) }))
+    }
+
+    pub(super) fn is_empty(&self, handle: Handle) -> Outcome {
+        let node = self.directory(handle)?;
+        let mut dir = open_dir(&node)?;
+        while let Some(entry) = dir.read() {
+            let entry = entry.map_err(status)?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                return Ok(Done::Empty(false));
+            }
+        }
+        Ok(Done::Empty(true))
+    }
+}
+
+/// The kernel gives `user.` attributes to files and directories only.
+fn has_attributes(kind: FileType) -> bool {
+    matches!(kind, FileType::RegularFile | FileType::Directory)
+}
+
+/// Reads a directory with a position of its own.
+fn open_dir(node: &Node) -> Result<Dir, NtStatus> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(node.fd(), ".", flags, Mode::empty()).and_then(Dir::new).map_err(status)
+}

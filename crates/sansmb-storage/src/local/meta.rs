@@ -1,0 +1,243 @@
+//! Metadata of files, and the attributes that Unix has no place for.
+//!
+//! DOS attributes and the creation time live in the extended attribute `user.sansmb.attributes`: a
+//! version byte (1), the attributes and the creation time (zero for "as the file system says"), both
+//! little-endian. Without it a file has ARCHIVE, a name with a leading dot HIDDEN, and a file that
+//! nobody may write READONLY. Where the file system has no extended attributes, changes to them are
+//! accepted and lost.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use rustix::{
+    fs::{
+        AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_OMIT, XattrFlags,
+        fgetxattr, fsetxattr, futimens, getxattr, lgetxattr, setxattr, statx,
+    },
+    io::{Errno, Result},
+};
+use sansmb::wire::{FileAttributes, FileTime};
+use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
+
+const XATTR: &str = "user.sansmb.attributes";
+const XATTR_LEN: usize = 13;
+const XATTR_VERSION: u8 = 1;
+
+/// IO_REPARSE_TAG_SYMLINK, [MS-FSCC] 2.1.2.1.
+const TAG_SYMLINK: u32 = 0xa000_000c;
+
+/// The attributes that a client can set; the others say what a file is.
+const KEPT: FileAttributes = FileAttributes::from_bits_retain(
+    FileAttributes::READONLY.bits()
+        | FileAttributes::HIDDEN.bits()
+        | FileAttributes::SYSTEM.bits()
+        | FileAttributes::ARCHIVE.bits()
+        | FileAttributes::TEMPORARY.bits()
+        | FileAttributes::SPARSE_FILE.bits()
+        | FileAttributes::OFFLINE.bits()
+        | FileAttributes::NOT_CONTENT_INDEXED.bits()
+        | FileAttributes::PINNED.bits()
+        | FileAttributes::UNPINNED.bits(),
+);
+
+/// What `statx` said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stat(Statx);
+
+impl Stat {
+    pub(super) fn of(fd: BorrowedFd<'_>) -> Result<Self> {
+        statx(fd, "", AtFlags::EMPTY_PATH, wanted()).map(Self)
+    }
+
+    /// Of a name itself, not of what it may point to.
+    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Self> {
+        statx(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, wanted()).map(Self)
+    }
+
+    pub(super) fn node(&self) -> NodeId {
+        let volume = u64::from(self.0.stx_dev_major) << 32 | u64::from(self.0.stx_dev_minor);
+        NodeId { volume, file: self.0.stx_ino }
+    }
+
+    pub(super) fn kind(&self) -> FileType {
+        FileType::from_raw_mode(u32::from(self.0.stx_mode))
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.0.stx_size
+    }
+
+    /// Changes whenever an entry of the directory does; nobody can set it back.
+    pub(super) fn stamp(&self) -> (i64, u32) {
+        (self.0.stx_ctime.tv_sec, self.0.stx_ctime.tv_nsec)
+    }
+
+    fn defaults(&self, dot: bool) -> Kept {
+        let mut attributes = FileAttributes::empty();
+        if self.kind() != FileType::Directory {
+            attributes |= FileAttributes::ARCHIVE;
+            attributes.set(FileAttributes::READONLY, self.0.stx_mode & 0o222 == 0);
+        }
+        attributes.set(FileAttributes::HIDDEN, dot);
+        Kept { attributes, created: FileTime(0) }
+    }
+
+    fn born(&self) -> FileTime {
+        if self.0.stx_mask & StatxFlags::BTIME.bits() != 0 {
+            time(self.0.stx_btime)
+        } else {
+            time(self.0.stx_mtime).min(time(self.0.stx_ctime))
+        }
+    }
+
+    /// Metadata with `kept` from the extended attribute, or its absence. `dot` says that the name
+    /// makes the file hidden.
+    pub(super) fn metadata(&self, kept: Option<Kept>, dot: bool) -> Metadata {
+        let kept = kept.unwrap_or_else(|| self.defaults(dot));
+        let kind = self.kind();
+        let directory = kind == FileType::Directory;
+        let mut attributes = kept.attributes & KEPT;
+        attributes.set(FileAttributes::DIRECTORY, directory);
+        attributes.set(FileAttributes::REPARSE_POINT, kind == FileType::Symlink);
+        if attributes.is_empty() {
+            attributes = FileAttributes::NORMAL;
+        }
+        let regular = kind == FileType::RegularFile;
+        Metadata {
+            node: self.node(),
+            created: if kept.created == FileTime(0) { self.born() } else { kept.created },
+            accessed: time(self.0.stx_atime),
+            written: time(self.0.stx_mtime),
+            changed: time(self.0.stx_ctime),
+            length: if regular { self.0.stx_size } else { 0 },
+            allocated: if regular { self.0.stx_blocks.saturating_mul(512) } else { 0 },
+            attributes,
+            links: if directory { 1 } else { self.0.stx_nlink },
+            reparse_tag: if kind == FileType::Symlink { TAG_SYMLINK } else { 0 },
+        }
+    }
+}
+
+fn wanted() -> StatxFlags {
+    StatxFlags::BASIC_STATS | StatxFlags::BTIME
+}
+
+fn time(t: StatxTimestamp) -> FileTime {
+    FileTime::from_unix(t.tv_sec, t.tv_nsec)
+}
+
+/// What the extended attribute holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    attributes: FileAttributes,
+    created: FileTime,
+}
+
+impl Kept {
+    fn parse(raw: &[u8]) -> Option<Self> {
+        let raw: &[u8; XATTR_LEN] = raw.try_into().ok()?;
+        let (version, rest) = raw.split_first()?;
+        let (attributes, created) = rest.split_first_chunk()?;
+        (*version == XATTR_VERSION).then_some(Self {
+            attributes: FileAttributes::from_bits_retain(u32::from_le_bytes(*attributes)),
+            created: FileTime(u64::from_le_bytes(created.try_into().ok()?)),
+        })
+    }
+
+    fn bytes(self) -> [u8; XATTR_LEN] {
+        let mut raw = [XATTR_VERSION; XATTR_LEN];
+        raw[1..5].copy_from_slice(&self.attributes.bits().to_le_bytes());
+        raw[5..].copy_from_slice(&self.created.0.to_le_bytes());
+        raw
+    }
+
+    /// Of an open file. `path_only` says that it was opened with O_PATH, which `fgetxattr` refuses.
+    pub(super) fn of(fd: BorrowedFd<'_>, path_only: bool) -> Option<Self> {
+        let mut raw = [0_u8; XATTR_LEN];
+        let got = if path_only {
+            getxattr(descriptor(fd), XATTR, &mut raw)
+        } else {
+            fgetxattr(fd, XATTR, &mut raw)
+        };
+        Self::parse(raw.get(..got.ok()?)?)
+    }
+
+    /// Of a name in a directory that is no symbolic link.
+    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
+        let mut path = descriptor(dir).into_bytes();
+        path.push(b'/');
+        path.extend_from_slice(name);
+        let mut raw = [0_u8; XATTR_LEN];
+        let got = lgetxattr(path, XATTR, &mut raw).ok()?;
+        Self::parse(raw.get(..got)?)
+    }
+
+    fn store(self, fd: BorrowedFd<'_>, path_only: bool) -> Result<()> {
+        let result = if path_only {
+            setxattr(descriptor(fd), XATTR, &self.bytes(), XattrFlags::empty())
+        } else {
+            fsetxattr(fd, XATTR, &self.bytes(), XattrFlags::empty())
+        };
+        match result {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// The path under which the kernel knows an open descriptor.
+pub(super) fn descriptor(fd: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// Gives what was just made its attributes; only where they differ from those it has without.
+pub(super) fn set_first(fd: BorrowedFd<'_>, wanted: FileAttributes, dot: bool) -> Result<()> {
+    let stat = Stat::of(fd)?;
+    let mut kept = stat.defaults(dot);
+    let hidden = kept.attributes & FileAttributes::HIDDEN;
+    let attributes = (wanted & KEPT) | hidden;
+    if attributes == kept.attributes {
+        return Ok(());
+    }
+    kept.attributes = attributes;
+    kept.store(fd, false)
+}
+
+/// Sets times and attributes of an open file.
+pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &Changes) -> Result<()> {
+    if changes.attributes.is_some() || changes.created.is_some() {
+        let before = match Kept::of(fd, path_only) {
+            Some(kept) => kept,
+            None => Stat::of(fd)?.defaults(dot),
+        };
+        let after = Kept {
+            attributes: changes.attributes.map_or(before.attributes, |wanted| wanted & KEPT),
+            created: changes.created.unwrap_or(before.created),
+        };
+        if after != before {
+            after.store(fd, path_only)?;
+        }
+    }
+    if changes.accessed.is_some() || changes.written.is_some() {
+        let times = Timestamps {
+            last_access: timespec(changes.accessed),
+            last_modification: timespec(changes.written),
+        };
+        if path_only {
+            let cwd = rustix::fs::CWD;
+            rustix::fs::utimensat(cwd, descriptor(fd), &times, AtFlags::empty())?;
+        } else {
+            futimens(fd.as_fd(), &times)?;
+        }
+    }
+    Ok(())
+}
+
+fn timespec(time: Option<FileTime>) -> Timespec {
+    match time {
+        Some(time) => {
+            let (tv_sec, nanos) = time.to_unix();
+            Timespec { tv_sec, tv_nsec: nanos.into() }
+        }
+        None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+    }
+}

@@ -1,0 +1,317 @@
+//! A directory of this machine as a share.
+
+mod beneath;
+mod data;
+mod dirnames;
+mod errno;
+mod list;
+mod meta;
+mod names;
+mod namespace;
+mod node;
+mod open;
+mod pool;
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use sansmb::wire::{FileTime, NtStatus};
+use sansmb_fileserver::storage::{Completion, Done, Handle, Job, Outcome, Space, Storage, StorageTraits};
+
+use self::{
+    beneath::Root,
+    dirnames::{DirNamesCache, Scan, TooSlow},
+    errno::status,
+    meta::Stat,
+    node::Node,
+    pool::Pool,
+};
+use crate::slab::Slab;
+
+/// How a [`LocalDir`] behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalOptions {
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// Volume label that clients show.
+    pub label: String,
+    /// Threads for work that may wait for a disk; they start when they are needed.
+    pub threads: usize,
+    /// File names kept in memory for finding them without regard to case, in all directories
+    /// together: some 80 bytes each. A directory with more is read for every name that is not found
+    /// in the spelling given.
+    pub known_names: usize,
+    /// Whether a leading dot hides a file.
+    pub hide_dot_files: bool,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            label: "sansmb".into(),
+            threads: 8,
+            known_names: 1_000_000,
+            hide_dot_files: true,
+        }
+    }
+}
+
+/// Serves a directory of this machine.
+///
+/// # Paths
+///
+/// The kernel resolves every path beneath the root (`openat2` with `RESOLVE_BENEATH`). Symbolic links
+/// that stay inside are followed. One that leads out, and every absolute one, gives
+/// [`NtStatus::ACCESS_DENIED`], one whose target is missing [`NtStatus::OBJECT_NAME_NOT_FOUND`] or
+/// [`NtStatus::OBJECT_PATH_NOT_FOUND`], a loop [`NtStatus::REPARSE_POINT_NOT_RESOLVED`]. In listings a
+/// link appears as what it points to, or as a reparse point where that cannot be reached; opened with
+/// `no_follow` it is a reparse point, which can be renamed and removed. Removing or renaming a file
+/// that was opened through a link concerns the link.
+///
+/// Names are found without regard to case, the exact spelling first; names that Windows forbids are
+/// mapped to the private use area and back (the table of Services for Macintosh: `:` is U+F022), bytes
+/// that are not UTF-8 to U+F080-U+F0FF.
+///
+/// Fifos, sockets and devices are listed; opening them gives [`NtStatus::ACCESS_DENIED`].
+///
+/// # Attributes
+///
+/// DOS attributes and the creation time are kept in the extended attribute `user.sansmb.attributes`
+/// when they differ from what Unix says. Where the file system has no extended attributes, changes to
+/// them are accepted and lost.
+///
+/// # Threads
+///
+/// Data in the page cache, writes to it and metadata are handled by the caller of
+/// [`Storage::submit`]; what may wait for a disk goes to a few threads.
+///
+/// # Limits
+///
+/// Unix cannot remove or rename by descriptor. The name is compared with the open file right before;
+/// somebody else on this machine (no client) who swaps the name between the two calls can still
+/// redirect the removal to another file in the share. Finding an open file after another program
+/// renamed a directory above it needs `/proc`.
+#[derive(Debug)]
+pub struct LocalDir {
+    inner: Arc<Inner>,
+    pool: Pool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: Root,
+    nodes: Slab<Node>,
+    names: DirNamesCache,
+    /// Held while something is renamed, because that locks two directories.
+    renaming: Mutex<()>,
+    options: LocalOptions,
+    traits: StorageTraits,
+}
+
+/// Why a job did not succeed.
+#[derive(Debug)]
+enum Fail {
+    Status(NtStatus),
+    /// It has to be done again where it may wait.
+    Later,
+}
+
+impl From<NtStatus> for Fail {
+    fn from(status: NtStatus) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl From<rustix::io::Errno> for Fail {
+    fn from(errno: rustix::io::Errno) -> Self {
+        Self::Status(status(errno))
+    }
+}
+
+impl From<TooSlow> for Fail {
+    fn from(TooSlow: TooSlow) -> Self {
+        Self::Later
+    }
+}
+
+impl LocalDir {
+    /// Serves the directory `root`. It stays this directory when it is renamed.
+    pub fn open(root: impl AsRef<Path>, options: LocalOptions) -> io::Result<Self> {
+        let fd = File::open(root.as_ref())?;
+        if !fd.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Self::with_root(Root::new(fd.into())?, options)
+    }
+
+    fn with_root(root: Root, options: LocalOptions) -> io::Result<Self> {
+        let stat = Stat::of(root.fd())?;
+        let node = stat.node();
+        let mixed = (node.volume ^ node.file).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let traits = StorageTraits {
+            label: options.label.clone(),
+            serial: (mixed >> 32) as u32,
+            file_system: "NTFS".into(),
+            created: stat.metadata(None, false).created.max(FileTime(1)),
+            read_only: options.read_only,
+            max_name_len: 255,
+        };
+        Ok(Self {
+            pool: Pool::new(options.threads),
+            inner: Arc::new(Inner {
+                root,
+                nodes: Slab::default(),
+                names: DirNamesCache::new(options.known_names),
+                renaming: Mutex::new(()),
+                options,
+                traits,
+            }),
+        })
+    }
+
+    /// Ends `done` with what `work` gives on a thread that may wait.
+    fn later(&self, done: Completion, work: impl FnOnce(&Inner) -> Outcome + Send + 'static) {
+        let inner = Arc::clone(&self.inner);
+        self.pool.spawn(Box::new(move || done(work(&inner))));
+    }
+}
+
+impl Storage for LocalDir {
+    fn submit(&self, job: Job, done: Completion) {
+        let inner = &self.inner;
+        match job {
+            Job::Read { handle, offset, length, into } => match inner.file(handle) {
+                Ok(node) => match node.read_cached(offset, length, into) {
+                    Ok(outcome) => done(outcome),
+                    Err(into) => self.later(done, move |_| node.read(offset, length, into)),
+                },
+                Err(status) => done(Err(status)),
+            },
+            Job::Write { handle, offset, data, through: false } => {
+                done(inner.file_to_change(handle).and_then(|node| node.write(offset, &data, false)));
+            }
+            // These may wait for a disk or take long whatever is in memory.
+            Job::Write { .. }
+            | Job::Flush { .. }
+            | Job::List { .. }
+            | Job::IsEmpty { .. }
+            | Job::Allocate { .. }
+            | Job::SetLength { .. }
+            | Job::Copy { .. }
+            | Job::Zero { .. }
+            | Job::Ranges { .. } => self.later(done, move |inner| settle(inner.attempt(&job, Scan::Any))),
+            _ => match inner.attempt(&job, Scan::Small) {
+                Err(Fail::Later) => self.later(done, move |inner| settle(inner.attempt(&job, Scan::Any))),
+                other => done(settle(other)),
+            },
+        }
+    }
+
+    fn traits(&self) -> StorageTraits {
+        self.inner.traits.clone()
+    }
+}
+
+fn settle(result: Result<Done, Fail>) -> Outcome {
+    result.map_err(|fail| match fail {
+        Fail::Status(status) => status,
+        Fail::Later => NtStatus::INTERNAL_ERROR,
+    })
+}
+
+impl Inner {
+    /// Does any job but a read; one that would have to read a large directory fails with
+    /// [`Fail::Later`] under [`Scan::Small`].
+    fn attempt(&self, job: &Job, scan: Scan) -> Result<Done, Fail> {
+        match job {
+            Job::Open { .. } => self.open(job, scan),
+            Job::Close { handle } => {
+                self.nodes.remove(*handle).ok_or(NtStatus::FILE_CLOSED)?;
+                Ok(Done::Nothing)
+            }
+            Job::Write { handle, offset, data, through } => {
+                Ok(self.file_to_change(*handle)?.write(*offset, data, *through)?)
+            }
+            Job::Flush { handle } => Ok(self.node(*handle)?.flush()?),
+            Job::Stat { handle } => {
+                let node = self.node(*handle)?;
+                Ok(Done::Metadata(node.metadata(self.hidden(&node))?))
+            }
+            Job::Find { handle, name } => self.find(*handle, name, scan),
+            Job::List { handle, restart, limit } => Ok(self.list(*handle, *restart, *limit)?),
+            Job::Change { handle, changes } => {
+                self.check_writable()?;
+                let node = self.node(*handle)?;
+                node.change(self.hidden(&node), changes)?;
+                Ok(Done::Nothing)
+            }
+            Job::SetLength { handle, length } => Ok(self.file_to_change(*handle)?.set_length(*length)?),
+            Job::Allocate { handle, length } => Ok(self.file_to_change(*handle)?.allocate(*length)?),
+            Job::Rename { handle, to, replace } => self.rename(*handle, to, *replace, scan),
+            Job::Link { handle, to, replace } => self.link(*handle, to, *replace, scan),
+            Job::Unlink { handle } => self.unlink(*handle),
+            Job::IsEmpty { handle } => Ok(self.is_empty(*handle)?),
+            Job::Space { handle } => Ok(self.space(*handle)?),
+            Job::Copy { from, from_offset, to, to_offset, length } => {
+                let (from, to) = (self.file(*from)?, self.file_to_change(*to)?);
+                Ok(to.copy(*to_offset, &from, *from_offset, *length)?)
+            }
+            Job::Zero { handle, offset, length } => {
+                Ok(self.file_to_change(*handle)?.zero(*offset, *length)?)
+            }
+            Job::Ranges { handle, offset, length } => Ok(self.file(*handle)?.ranges(*offset, *length)?),
+            _ => Err(NtStatus::NOT_SUPPORTED.into()),
+        }
+    }
+
+    fn node(&self, handle: Handle) -> Result<Arc<Node>, NtStatus> {
+        self.nodes.get(handle).ok_or(NtStatus::FILE_CLOSED)
+    }
+
+    /// A file whose data are concerned.
+    fn file(&self, handle: Handle) -> Result<Arc<Node>, NtStatus> {
+        let node = self.node(handle)?;
+        if node.is_file() { Ok(node) } else { Err(NtStatus::INVALID_DEVICE_REQUEST) }
+    }
+
+    fn file_to_change(&self, handle: Handle) -> Result<Arc<Node>, NtStatus> {
+        self.check_writable()?;
+        self.file(handle)
+    }
+
+    fn directory(&self, handle: Handle) -> Result<Arc<Node>, NtStatus> {
+        let node = self.node(handle)?;
+        if node.is_directory() { Ok(node) } else { Err(NtStatus::INVALID_PARAMETER) }
+    }
+
+    fn check_writable(&self) -> Result<(), NtStatus> {
+        if self.options.read_only { Err(NtStatus::MEDIA_WRITE_PROTECTED) } else { Ok(()) }
+    }
+
+    /// Whether a name on disk hides what it names.
+    fn dot(&self, disk: &[u8]) -> bool {
+        self.options.hide_dot_files && disk.first() == Some(&b'.')
+    }
+
+    fn hidden(&self, node: &Node) -> bool {
+        self.dot(node::split(&node.path()).1)
+    }
+
+    fn space(&self, handle: Handle) -> Outcome {
+        let node = self.node(handle)?;
+        let volume = rustix::fs::fstatvfs(node.fd()).map_err(status)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+        Ok(Done::Space(Space {
+            total: bytes(volume.f_blocks),
+            available: bytes(volume.f_bavail),
+            free: bytes(volume.f_bfree),
+            block: u32::try_from(volume.f_frsize).unwrap_or(4096),
+        }))
+    }
+}

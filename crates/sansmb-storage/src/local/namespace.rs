@@ -1,0 +1,253 @@
+//! Renaming, linking and removing.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::{
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, linkat, readlinkat, renameat, renameat_with,
+        unlinkat,
+    },
+    io::Errno,
+};
+use sansmb::wire::NtStatus;
+use sansmb_fileserver::storage::{Done, Handle, SharePath};
+
+use super::{
+    Fail, Inner,
+    dirnames::Scan,
+    errno::{parent_status, status},
+    meta::{Stat, descriptor},
+    names,
+    node::{Node, join, split},
+};
+use crate::slab::lock;
+
+/// The name under which something is open, found again.
+struct Name {
+    dir: OwnedFd,
+    name: Vec<u8>,
+    /// What the name itself is: a link that the file was opened through, or the kind of the node.
+    kind: FileType,
+}
+
+impl Inner {
+    pub(super) fn unlink(&self, handle: Handle) -> Result<Done, Fail> {
+        self.check_writable()?;
+        let node = self.node(handle)?;
+        let found = self.name_of(&node)?;
+        let dir = found.dir.as_fd();
+        let cell = self.names.of(Stat::of(dir)?.node());
+        let mut known = lock(&cell.names);
+        let flags = match found.kind {
+            FileType::Directory => AtFlags::REMOVEDIR,
+            _ => AtFlags::empty(),
+        };
+        match unlinkat(dir, &found.name, flags) {
+            Ok(()) => {
+                known.removed(dir, &found.name);
+                Ok(Done::Nothing)
+            }
+            // POSIX lets a directory that is not empty say so.
+            Err(Errno::EXIST) => Err(NtStatus::DIRECTORY_NOT_EMPTY.into()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    pub(super) fn rename(
+        &self,
+        handle: Handle,
+        SharePath(to): &SharePath,
+        replace: bool,
+        scan: Scan,
+    ) -> Result<Done, Fail> {
+        self.check_writable()?;
+        let node = self.node(handle)?;
+        let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        let new = names::to_disk(name)?;
+        let parent = self.locate(parents, scan)?;
+        let to_dir = parent.fd.as_fd();
+
+        // Two directories are locked only by whoever holds this, so no two wait for each other.
+        let _renaming = lock(&self.renaming);
+        let from = self.name_of(&node)?;
+        let from_dir = from.dir.as_fd();
+        let (from_id, to_id) = (Stat::of(from_dir)?.node(), Stat::of(to_dir)?.node());
+        let from_cell = self.names.of(from_id);
+        let to_cell = self.names.of(to_id);
+        let mut to_known = lock(&to_cell.names);
+        let mut from_known = (from_id != to_id).then(|| lock(&from_cell.names));
+
+        to_cell.refresh(&mut to_known, to_dir, scan)??;
+        let taken = to_known.find(to_dir, name, scan)??;
+        let taken = match taken {
+            // The file itself under another spelling makes room by moving.
+            Some(taken) if from_id == to_id && taken == from.name => None,
+            Some(taken) => Stat::at(to_dir, &taken).ok().map(|stat| (taken, stat)),
+            None => None,
+        };
+        let moved = match &taken {
+            Some((taken, stat)) => {
+                let same = stat.node() == node.id();
+                if !same && !replace {
+                    return Err(NtStatus::OBJECT_NAME_COLLISION.into());
+                }
+                if !same && stat.kind() == FileType::Directory {
+                    return Err(NtStatus::ACCESS_DENIED.into());
+                }
+                replace_name(from_dir, &from.name, to_dir, taken, &new, same)
+            }
+            None if from_id == to_id && from.name == *new => return Ok(Done::Nothing),
+            None => rename_new(from_dir, &from.name, to_dir, &new),
+        };
+        moved.map_err(|errno| match errno {
+            Errno::NOENT => NtStatus::OBJECT_PATH_NOT_FOUND,
+            // A file in place of a directory or the other way round.
+            Errno::NOTDIR | Errno::ISDIR => NtStatus::ACCESS_DENIED,
+            other => status(other),
+        })?;
+        match &mut from_known {
+            Some(known) => known.removed(from_dir, &from.name),
+            None => to_known.removed(to_dir, &from.name),
+        }
+        if let Some((taken, _)) = &taken {
+            to_known.removed(to_dir, taken);
+        }
+        to_known.made(to_dir, &new);
+        node.moved(&join(&parent.disk, &new));
+        Ok(Done::Nothing)
+    }
+
+    pub(super) fn link(
+        &self,
+        handle: Handle,
+        SharePath(to): &SharePath,
+        replace: bool,
+        scan: Scan,
+    ) -> Result<Done, Fail> {
+        self.check_writable()?;
+        let node = self.node(handle)?;
+        if node.is_directory() {
+            return Err(NtStatus::FILE_IS_A_DIRECTORY.into());
+        }
+        let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        let new = names::to_disk(name)?;
+        let parent = self.locate(parents, scan)?;
+        let dir = parent.fd.as_fd();
+        let cell = self.names.of(Stat::of(dir)?.node());
+        let mut known = lock(&cell.names);
+        cell.refresh(&mut known, dir, scan)??;
+        let taken = known.find(dir, name, scan)??;
+        let taken = taken.and_then(|taken| Stat::at(dir, &taken).ok().map(|stat| (taken, stat)));
+        let Some((taken, stat)) = taken else {
+            self.link_at(&node, dir, &new)?;
+            known.made(dir, &new);
+            return Ok(Done::Nothing);
+        };
+        if !replace {
+            return Err(NtStatus::OBJECT_NAME_COLLISION.into());
+        }
+        if stat.kind() == FileType::Directory {
+            return Err(NtStatus::ACCESS_DENIED.into());
+        }
+        if stat.node() != node.id() {
+            // The old file is there until the new one is.
+            let aside = format!(".sansmb-link-{:x}-{:x}", handle.0, node.id().file).into_bytes();
+            self.link_at(&node, dir, &aside)?;
+            if let Err(errno) = replace_name(dir, &aside, dir, &taken, &new, false) {
+                let _ = unlinkat(dir, &aside, AtFlags::empty());
+                return Err(errno.into());
+            }
+            known.removed(dir, &taken);
+            known.made(dir, &new);
+        }
+        Ok(Done::Nothing)
+    }
+
+    /// Links the very file that is open, where `/proc` can say so; otherwise the one under its name,
+    /// which was just found to be it.
+    fn link_at(&self, node: &Node, dir: BorrowedFd<'_>, name: &[u8]) -> Result<(), Fail> {
+        if !node.is_symlink() {
+            match linkat(CWD, descriptor(node.fd()), dir, name, AtFlags::SYMLINK_FOLLOW) {
+                Err(Errno::NOENT) if self.name_of(node).is_ok() => {}
+                other => return Ok(other?),
+            }
+        }
+        let from = self.name_of(node)?;
+        Ok(linkat(&from.dir, &from.name, dir, name, AtFlags::empty())?)
+    }
+
+    /// Finds the name of an open file: under the path that it had, or under the one that the kernel
+    /// says it has. What is there is compared with what is open, so that no other file is touched.
+    fn name_of(&self, node: &Node) -> Result<Name, NtStatus> {
+        let path = node.path();
+        if path.is_empty() {
+            // The root has no name here.
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        match self.name_at(node, &path) {
+            Ok(Some(name)) => return Ok(name),
+            Ok(None) | Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP) => {}
+            Err(errno) => return Err(parent_status(errno)),
+        }
+        let path = self.path_now(node).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+        let name =
+            self.name_at(node, &path).map_err(parent_status)?.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+        node.moved(&path);
+        Ok(name)
+    }
+
+    fn name_at(&self, node: &Node, path: &[u8]) -> rustix::io::Result<Option<Name>> {
+        let (parent, name) = split(path);
+        let dir = self.root.open(parent, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        let stat = Stat::at(dir.as_fd(), name)?;
+        let mut is_it = stat.node() == node.id();
+        if !is_it && stat.kind() == FileType::Symlink {
+            let target = self.root.open(path, OFlags::PATH, Mode::empty())?;
+            is_it = Stat::of(target.as_fd())?.node() == node.id();
+        }
+        Ok(is_it.then(|| Name { dir, name: name.to_vec(), kind: stat.kind() }))
+    }
+
+    /// Where an open file is now, beneath the root.
+    fn path_now(&self, node: &Node) -> Option<Vec<u8>> {
+        let root = readlinkat(CWD, descriptor(self.root.fd()), Vec::new()).ok()?.into_bytes();
+        let path = readlinkat(CWD, descriptor(node.fd()), Vec::new()).ok()?.into_bytes();
+        let beneath = if root == b"/" {
+            path.strip_prefix(b"/")?
+        } else {
+            path.strip_prefix(&*root)?.strip_prefix(b"/")?
+        };
+        Some(beneath.to_vec())
+    }
+}
+
+/// Renames to a name that must not be taken.
+fn rename_new(from: BorrowedFd<'_>, name: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> rustix::io::Result<()> {
+    match renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
+        // The file system does not know the flag.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match Stat::at(to, new) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => renameat(from, name, to, new),
+            Err(errno) => Err(errno),
+        },
+        other => other,
+    }
+}
+
+/// Renames over `taken`, which then has the spelling `new`. `same` says that it is a name of the same
+/// file: rename(2) then leaves both as they are.
+fn replace_name(
+    from: BorrowedFd<'_>,
+    name: &[u8],
+    to: BorrowedFd<'_>,
+    taken: &[u8],
+    new: &[u8],
+    same: bool,
+) -> rustix::io::Result<()> {
+    if same {
+        unlinkat(from, name, AtFlags::empty())?;
+    } else {
+        renameat(from, name, to, taken)?;
+    }
+    if taken != new { rename_new(to, taken, to, new) } else { Ok(()) }
+}

@@ -1,0 +1,126 @@
+//! Something that is open.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rustix::fs::{Dir, FileType};
+use sansmb::wire::NtStatus;
+use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
+
+use super::{
+    errno::status,
+    meta::{self, Kept, Stat},
+};
+use crate::slab::lock;
+
+/// A file, a directory or a symbolic link that is open, and the name under which it was opened.
+#[derive(Debug)]
+pub(super) struct Node {
+    fd: OwnedFd,
+    kind: FileType,
+    id: NodeId,
+    /// Opened with O_PATH: to look at, not to read.
+    path_only: bool,
+    /// Path on disk beneath the root, without a leading slash. A hint: others may rename.
+    path: Mutex<Arc<[u8]>>,
+    /// How far a listing has come.
+    pub(super) listing: Mutex<Listing>,
+    /// The file system can say what is in its cache.
+    nowait: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+pub(super) enum Listing {
+    #[default]
+    Fresh,
+    Open(Dir),
+    Ended,
+}
+
+impl Node {
+    pub(super) fn new(fd: OwnedFd, stat: &Stat, path_only: bool, path: Vec<u8>) -> Self {
+        Self {
+            fd,
+            kind: stat.kind(),
+            id: stat.node(),
+            path_only,
+            path: Mutex::new(path.into()),
+            listing: Mutex::default(),
+            nowait: AtomicBool::new(true),
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub(super) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    pub(super) fn is_file(&self) -> bool {
+        self.kind == FileType::RegularFile
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+
+    pub(super) fn is_symlink(&self) -> bool {
+        self.kind == FileType::Symlink
+    }
+
+    pub(super) fn path(&self) -> Arc<[u8]> {
+        Arc::clone(&lock(&self.path))
+    }
+
+    pub(super) fn moved(&self, path: &[u8]) {
+        *lock(&self.path) = path.into();
+    }
+
+    pub(super) fn may_nowait(&self) -> bool {
+        self.nowait.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn cannot_nowait(&self) {
+        self.nowait.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn metadata(&self, hidden: bool) -> Result<Metadata, NtStatus> {
+        let stat = Stat::of(self.fd()).map_err(status)?;
+        let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
+        Ok(stat.metadata(kept, hidden))
+    }
+
+    pub(super) fn change(&self, hidden: bool, changes: &Changes) -> Result<(), NtStatus> {
+        if self.is_symlink() {
+            // What belongs to the link itself has no place; its target is not concerned.
+            return Ok(());
+        }
+        meta::change(self.fd(), self.path_only, hidden, changes).map_err(status)
+    }
+}
+
+/// Directory and name of a path on disk.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|b| *b == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (&[], path),
+    }
+}
+
+/// A path on disk and one more component.
+pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
+    path.extend_from_slice(dir);
+    if !dir.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}

@@ -1,0 +1,281 @@
+//! Finding, opening and making.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{FileType, Mode, OFlags, mkdirat, openat},
+    io::Errno,
+};
+use sansmb::wire::NtStatus;
+use sansmb_fileserver::storage::{Done, Existence, Job, Rights, SharePath, Want};
+
+use super::{
+    Fail, Inner,
+    dirnames::Scan,
+    errno::{parent_status, resolve_status, status},
+    meta::{self, Kept, Stat},
+    names,
+    node::{Node, join},
+};
+use crate::slab::lock;
+
+/// A directory that a path leads to.
+#[derive(Debug)]
+pub(super) struct Located {
+    /// Opened with O_PATH.
+    pub(super) fd: OwnedFd,
+    /// Its path on disk.
+    pub(super) disk: Vec<u8>,
+    /// Its path on the share, in the spelling on disk.
+    pub(super) share: Vec<Arc<str>>,
+}
+
+/// How to open what exists.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    want: Want,
+    rights: Rights,
+    no_follow: bool,
+}
+
+/// What was opened.
+struct Opened {
+    fd: OwnedFd,
+    stat: Stat,
+    path_only: bool,
+}
+
+const PATH: OFlags = OFlags::PATH;
+/// Never wait for the other end of a fifo, never take a terminal.
+const CALM: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+impl Inner {
+    pub(super) fn open(&self, job: &Job, scan: Scan) -> Result<Done, Fail> {
+        let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow } = job else {
+            return Err(NtStatus::INTERNAL_ERROR.into());
+        };
+        let how = How { want: *want, rights: *rights, no_follow: *no_follow };
+        if how.rights.write && *want != Want::Directory {
+            self.check_writable()?;
+        }
+        let Some((name, parents)) = path.split_last() else {
+            if *existence == Existence::MustNotExist {
+                return Err(NtStatus::OBJECT_NAME_COLLISION.into());
+            }
+            let opened = self.open_existing(b"", how)?.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+            return Ok(self.opened(opened, Vec::new(), Vec::new(), false));
+        };
+        let exact = names::to_disk(name)?;
+        // The spelling given is mostly right: one call then finds it.
+        if *existence != Existence::MustNotExist {
+            let disk = join(&to_disk_path(parents)?, &exact);
+            if let Some(opened) = self.open_existing(&disk, how)? {
+                return Ok(self.opened(opened, disk, path.clone(), false));
+            }
+        }
+
+        let parent = self.locate(parents, scan)?;
+        let cell = self.names.of(Stat::of(parent.fd.as_fd())?.node());
+        let mut known = lock(&cell.names);
+        for _ in 0..3 {
+            cell.refresh(&mut known, parent.fd.as_fd(), scan)??;
+            if let Some(real) = known.find(parent.fd.as_fd(), name, scan)?? {
+                if *existence == Existence::MustNotExist {
+                    if Stat::at(parent.fd.as_fd(), &real).is_ok() {
+                        return Err(NtStatus::OBJECT_NAME_COLLISION.into());
+                    }
+                } else {
+                    let disk = join(&parent.disk, &real);
+                    if let Some(opened) = self.open_existing(&disk, how)? {
+                        let share = spelled(&parent.share, &real);
+                        return Ok(self.opened(opened, disk, share, false));
+                    }
+                    if Stat::at(parent.fd.as_fd(), &real).is_ok() {
+                        // A symbolic link to nothing.
+                        return Err(NtStatus::OBJECT_NAME_NOT_FOUND.into());
+                    }
+                }
+                // It vanished and nobody told us.
+                known.forget();
+                continue;
+            }
+            if *existence == Existence::MustExist {
+                return Err(NtStatus::OBJECT_NAME_NOT_FOUND.into());
+            }
+            self.check_writable()?;
+            match make(parent.fd.as_fd(), &exact, how) {
+                Ok(fd) => {
+                    known.made(parent.fd.as_fd(), &exact);
+                    drop(known);
+                    // The file is there; that it lacks an attribute is no reason to say otherwise.
+                    let _ = meta::set_first(fd.as_fd(), *attributes, self.dot(&exact));
+                    let stat = Stat::of(fd.as_fd())?;
+                    let disk = join(&parent.disk, &exact);
+                    let share = spelled(&parent.share, &exact);
+                    return Ok(self.opened(Opened { fd, stat, path_only: false }, disk, share, true));
+                }
+                Err(Errno::EXIST) if *existence == Existence::MustNotExist => {
+                    known.forget();
+                    return Err(NtStatus::OBJECT_NAME_COLLISION.into());
+                }
+                // Somebody else was quicker.
+                Err(Errno::EXIST) => known.forget(),
+                Err(Errno::NOENT) => return Err(NtStatus::OBJECT_PATH_NOT_FOUND.into()),
+                Err(errno) => return Err(resolve_status(errno).into()),
+            }
+        }
+        Err(NtStatus::SHARING_VIOLATION.into())
+    }
+
+    fn opened(&self, opened: Opened, disk: Vec<u8>, share: Vec<Arc<str>>, created: bool) -> Done {
+        let Opened { fd, stat, path_only } = opened;
+        let name = disk.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let kept = if stat.kind() == FileType::Symlink { None } else { Kept::of(fd.as_fd(), path_only) };
+        let metadata = stat.metadata(kept, self.dot(name));
+        let node = Node::new(fd, &stat, path_only, disk);
+        let handle = self.nodes.insert(Arc::new(node));
+        Done::Opened { handle, metadata, created, path: SharePath(share) }
+    }
+
+    /// Opens what is at a path on disk; `None` where nothing is.
+    fn open_existing(&self, disk: &[u8], how: How) -> Result<Option<Opened>, NtStatus> {
+        let mut flags = CALM;
+        flags.set(OFlags::NOFOLLOW, how.no_follow);
+        let access = if how.want == Want::Directory { OFlags::DIRECTORY } else { access(how.rights) };
+        let mut path_only = false;
+        let mut result = self.root.open(disk, flags | access, Mode::empty());
+        match result {
+            Err(Errno::ISDIR) => {
+                if how.want == Want::File {
+                    return Err(NtStatus::FILE_IS_A_DIRECTORY);
+                }
+                result = self.root.open(disk, flags | OFlags::DIRECTORY, Mode::empty());
+            }
+            Err(Errno::NOTDIR) if how.want == Want::Directory => {
+                // Either it or something on the way to it is no directory.
+                match self.root.open(disk, PATH | OFlags::NOFOLLOW, Mode::empty()) {
+                    Ok(fd) if how.no_follow && is_symlink(&fd) => {
+                        path_only = true;
+                        result = Ok(fd);
+                    }
+                    Ok(_) => return Err(NtStatus::NOT_A_DIRECTORY),
+                    Err(errno) => result = Err(errno),
+                }
+            }
+            Err(Errno::LOOP) if how.no_follow => {
+                path_only = true;
+                result = self.root.open(disk, PATH | OFlags::NOFOLLOW, Mode::empty());
+            }
+            Err(Errno::ACCESS | Errno::PERM) if how.rights == Rights::default() => {
+                path_only = true;
+                result = self.root.open(disk, PATH | (flags & OFlags::NOFOLLOW), Mode::empty());
+            }
+            _ => {}
+        }
+        let fd = match result {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(resolve_status(errno)),
+        };
+        let stat = Stat::of(fd.as_fd()).map_err(status)?;
+        match (stat.kind(), how.want) {
+            (FileType::RegularFile, Want::Directory) => Err(NtStatus::NOT_A_DIRECTORY),
+            (FileType::Directory, Want::File) => Err(NtStatus::FILE_IS_A_DIRECTORY),
+            (FileType::RegularFile | FileType::Directory, _) => Ok(Some(Opened { fd, stat, path_only })),
+            (FileType::Symlink, _) if how.no_follow => Ok(Some(Opened { fd, stat, path_only })),
+            _ => Err(NtStatus::ACCESS_DENIED),
+        }
+    }
+
+    /// Finds a directory without regard to case.
+    pub(super) fn locate(&self, path: &[Arc<str>], scan: Scan) -> Result<Located, Fail> {
+        let exact = to_disk_path(path).map_err(|_| NtStatus::OBJECT_PATH_NOT_FOUND)?;
+        match self.root.open(&exact, PATH | OFlags::DIRECTORY, Mode::empty()) {
+            Ok(fd) => return Ok(Located { fd, disk: exact, share: path.to_vec() }),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(parent_status(errno).into()),
+        }
+        let top = self.root.open(b"", PATH | OFlags::DIRECTORY, Mode::empty())?;
+        let mut at = Located { fd: top, disk: Vec::new(), share: Vec::new() };
+        for name in path {
+            let exact = names::to_disk(name).map_err(|_| NtStatus::OBJECT_PATH_NOT_FOUND)?;
+            let disk = join(&at.disk, &exact);
+            match self.root.open(&disk, PATH | OFlags::DIRECTORY, Mode::empty()) {
+                Ok(fd) => {
+                    at.share.push(Arc::clone(name));
+                    at = Located { fd, disk, share: at.share };
+                    continue;
+                }
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(parent_status(errno).into()),
+            }
+            let real = self.spelling(&at, name, scan)?.ok_or(NtStatus::OBJECT_PATH_NOT_FOUND)?;
+            let disk = join(&at.disk, &real);
+            let fd = match self.root.open(&disk, PATH | OFlags::DIRECTORY, Mode::empty()) {
+                Ok(fd) => fd,
+                Err(errno) => return Err(parent_status(errno).into()),
+            };
+            at = Located { fd, disk, share: spelled(&at.share, &real) };
+        }
+        Ok(at)
+    }
+
+    /// The spelling on disk of a name in a directory.
+    fn spelling(&self, dir: &Located, name: &str, scan: Scan) -> Result<Option<Vec<u8>>, Fail> {
+        let fd = dir.fd.as_fd();
+        let cell = self.names.of(Stat::of(fd)?.node());
+        let mut known = lock(&cell.names);
+        for _ in 0..2 {
+            cell.refresh(&mut known, fd, scan)??;
+            let Some(real) = known.find(fd, name, scan)?? else { return Ok(None) };
+            if Stat::at(fd, &real).is_ok() {
+                return Ok(Some(real));
+            }
+            known.forget();
+        }
+        Ok(None)
+    }
+}
+
+/// Makes a file or directory that does not exist yet.
+fn make(dir: BorrowedFd<'_>, name: &[u8], how: How) -> rustix::io::Result<OwnedFd> {
+    if how.want == Want::Directory {
+        mkdirat(dir, name, Mode::from_raw_mode(0o777))?;
+        return openat(dir, name, OFlags::DIRECTORY | OFlags::NOFOLLOW | CALM, Mode::empty());
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | CALM | access(how.rights);
+    openat(dir, name, flags, Mode::from_raw_mode(0o666))
+}
+
+fn access(rights: Rights) -> OFlags {
+    match (rights.read, rights.write) {
+        (true, true) => OFlags::RDWR,
+        (false, true) => OFlags::WRONLY,
+        _ => OFlags::RDONLY,
+    }
+}
+
+fn is_symlink(fd: &OwnedFd) -> bool {
+    Stat::of(fd.as_fd()).is_ok_and(|stat| stat.kind() == FileType::Symlink)
+}
+
+fn to_disk_path(path: &[Arc<str>]) -> Result<Vec<u8>, NtStatus> {
+    let mut disk = Vec::with_capacity(path.iter().map(|name| name.len() + 1).sum());
+    for name in path {
+        if !disk.is_empty() {
+            disk.push(b'/');
+        }
+        disk.extend_from_slice(&names::to_disk(name)?);
+    }
+    Ok(disk)
+}
+
+/// A path on the share and one more component in the spelling on disk.
+pub(super) fn spelled(parents: &[Arc<str>], disk: &[u8]) -> Vec<Arc<str>> {
+    let mut path = parents.to_vec();
+    path.push(names::to_share(disk).into());
+    path
+}

@@ -1,0 +1,137 @@
+//! A few threads for what may wait for a disk.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use crate::slab::lock;
+
+/// How long an idle thread stays.
+const IDLE: Duration = Duration::from_secs(10);
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Threads that start when there is work for them and end when there has been none for a while.
+/// The queue holds what the file server admitted, which its credits bound.
+#[derive(Debug)]
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    threads: usize,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+struct State {
+    queue: VecDeque<Work>,
+    running: usize,
+    idle: usize,
+    closed: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} queued, {} running, {} idle", self.queue.len(), self.running, self.idle)
+    }
+}
+
+impl Pool {
+    pub(super) fn new(threads: usize) -> Self {
+        let state = State { queue: VecDeque::new(), running: 0, idle: 0, closed: false };
+        Self {
+            shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() }),
+            threads: threads.max(1),
+        }
+    }
+
+    /// Does `work` on one of the threads; here and now where none can be started.
+    pub(super) fn spawn(&self, work: Work) {
+        let mut state = lock(&self.shared.state);
+        state.queue.push_back(work);
+        if state.idle >= state.queue.len() || state.running >= self.threads {
+            drop(state);
+            self.shared.wake.notify_one();
+            return;
+        }
+        state.running += 1;
+        let first = state.running == 1;
+        drop(state);
+        let shared = Arc::clone(&self.shared);
+        let started = thread::Builder::new().name("sansmb-storage".into()).spawn(move || shared.serve());
+        if started.is_err() {
+            let mut state = lock(&self.shared.state);
+            state.running -= 1;
+            let work = if first { state.queue.pop_back() } else { None };
+            drop(state);
+            if let Some(work) = work {
+                work();
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    /// What is queued is still done, and its completions are called; nobody waits for it here.
+    fn drop(&mut self) {
+        lock(&self.shared.state).closed = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn serve(&self) {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(work) = state.queue.pop_front() {
+                drop(state);
+                // A job that panics must not take the thread's place in the count with it.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                state = lock(&self.state);
+                continue;
+            }
+            if state.closed {
+                break;
+            }
+            state.idle += 1;
+            let (guard, waited) = self.wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                break;
+            }
+        }
+        state.running -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn everything_is_done_and_threads_are_bounded() {
+        let pool = Pool::new(3);
+        let (done, results) = mpsc::channel();
+        for n in 0..200_u32 {
+            let done = done.clone();
+            pool.spawn(Box::new(move || {
+                assert_ne!(n, 7, "one job panics");
+                done.send(n).unwrap();
+            }));
+        }
+        assert!(lock(&pool.shared.state).running <= 3);
+        drop(pool);
+        drop(done);
+        let mut all: Vec<u32> = results.iter().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..200).filter(|n| *n != 7).collect::<Vec<_>>());
+    }
+}
