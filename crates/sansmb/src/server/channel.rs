@@ -26,8 +26,9 @@ use crate::{
 pub(super) const MAX_FRAME_BEFORE_AUTH: usize = 68 << 10;
 /// What a message may be longer than its largest payload.
 const FRAME_OVERHEAD: usize = 4096;
-/// Above this many bytes that the peer does not take, we stop reading from it.
-const TX_HIGH_WATER: usize = 32 << 20;
+/// Above this many bytes that are being answered or that the peer does not take, we take no more
+/// requests: what a client that reads nothing can make us hold.
+const HIGH_WATER: usize = 24 << 20;
 
 /// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +73,8 @@ pub(super) struct InFlight {
     pub(super) hash: bool,
     pub(super) chain: Option<u64>,
     pub(super) file_id: FileId,
+    /// Bytes that the answer may be long.
+    pub(super) reserved: u32,
 }
 
 /// A compound whose members are answered one after the other.
@@ -126,6 +129,8 @@ pub struct Channel {
     pub(super) sessions: BTreeMap<SessionId, ChannelSession>,
     pub(super) in_flight: BTreeMap<u64, InFlight>,
     pub(super) pending: usize,
+    /// Bytes that the answers under way may be long, all together.
+    pub(super) reserved: usize,
     pub(super) chains: BTreeMap<u64, Chain>,
     pub(super) inbound: VecDeque<Inbound>,
     pub(super) cancels: VecDeque<RequestId>,
@@ -150,6 +155,7 @@ impl Channel {
             sessions: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             pending: 0,
+            reserved: 0,
             chains: BTreeMap::new(),
             inbound: VecDeque::new(),
             cancels: VecDeque::new(),
@@ -175,7 +181,7 @@ impl Channel {
     /// Whether reading makes sense now: not when the connection is closed, and not while the peer
     /// does not take what it is being sent.
     pub fn wants_read(&self) -> bool {
-        self.closed.is_none() && self.tx.queued() < TX_HIGH_WATER && self.inbound.is_empty()
+        self.closed.is_none() && self.has_room() && self.inbound.is_empty()
     }
 
     /// `n` bytes were read into [`Channel::recv_target`].
@@ -217,7 +223,9 @@ impl Channel {
 
     /// Whether requests wait for [`super::Sessions::admit`].
     pub fn has_inbound(&self) -> bool {
-        !self.inbound.is_empty() || !self.cancels.is_empty() || (self.closed.is_some() && !self.close_told)
+        (!self.inbound.is_empty() && self.has_room())
+            || !self.cancels.is_empty()
+            || (self.closed.is_some() && !self.close_told)
     }
 
     /// Fills `out` with what is to be sent; call [`Channel::sent`] afterwards.
@@ -265,6 +273,11 @@ impl Channel {
         self.deadline = None;
     }
 
+    /// Whether one more request may be worked on.
+    pub(super) fn has_room(&self) -> bool {
+        self.tx.queued() + self.reserved < HIGH_WATER
+    }
+
     pub(super) fn close_because(&mut self, reason: CloseReason) {
         if self.closed.is_none() {
             self.closed = Some(reason);
@@ -273,6 +286,7 @@ impl Channel {
             self.chains.clear();
             self.in_flight.clear();
             self.pending = 0;
+            self.reserved = 0;
         }
     }
 
@@ -291,6 +305,7 @@ impl Channel {
             hash: false,
             chain,
             file_id: FileId::ANY,
+            reserved: 0,
         };
         self.in_flight.insert(serial, request);
         RequestId { conn: self.id, serial }

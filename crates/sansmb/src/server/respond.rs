@@ -63,6 +63,8 @@ impl Channel {
         self.next_async += 1;
         request.async_id = Some(async_id);
         self.pending += 1;
+        // What waits for something to happen holds no memory until it does.
+        self.reserved -= core::mem::take(&mut request.reserved) as usize;
         let (chain, encrypted) = (request.chain, request.encrypted);
         let mut header = request.header;
         if let Some(chain) = chain {
@@ -102,6 +104,7 @@ impl Channel {
         if request.async_id.is_some() {
             self.pending -= 1;
         }
+        self.reserved -= request.reserved as usize;
         let mut header = request.header;
         header.status = status;
         let related = request.chain.is_some() && header.flags.contains(Flags::RELATED_OPERATIONS);
@@ -246,6 +249,14 @@ impl Channel {
             self.tx.push_vec(buf, at);
         } else {
             self.close_because(CloseReason::Violation("a response is too long to encrypt"));
+        }
+    }
+
+    /// Counts the bytes that the answer to a request may be long.
+    pub(super) fn reserve(&mut self, id: RequestId, bytes: u32) {
+        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+            request.reserved = bytes;
+            self.reserved += bytes as usize;
         }
     }
 

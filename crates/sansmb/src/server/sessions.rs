@@ -85,7 +85,9 @@ impl Sessions {
         while let Some(request) = channel.cancels.pop_front() {
             events.push_back(Event::Cancel { request });
         }
-        while let Some(inbound) = channel.inbound.pop_front() {
+        while channel.has_room()
+            && let Some(inbound) = channel.inbound.pop_front()
+        {
             self.admit_one(channel, inbound, events);
         }
         if channel.closed.is_some() && !channel.close_told {
@@ -272,6 +274,7 @@ impl Sessions {
         let file_id =
             inbound.related_file.filter(|_| named == Some(FileId::ANY)).or(named).unwrap_or(FileId::ANY);
         let dialect = n.dialect;
+        channel.reserve(inbound.id, if O::COMMAND == Command::WRITE { 0 } else { payload });
         if named.is_some() {
             channel.note_file(inbound.id, file_id);
         }

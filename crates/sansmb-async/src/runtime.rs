@@ -1,0 +1,62 @@
+//! What sansmb needs of a runtime: sockets, timers, tasks. An adapter crate implements these few
+//! methods; everything else is written once, here.
+
+use std::{
+    fmt::Debug,
+    future::Future,
+    io::{self, IoSlice},
+    net::SocketAddr,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// A connected, non-blocking stream socket with TCP_NODELAY set.
+///
+/// `poll_readable` and `poll_writable` may be wrong: a `try_` call that then says
+/// [`io::ErrorKind::WouldBlock`] makes the caller poll again. One task polls at a time, but
+/// `try_write` may be called from another thread meanwhile.
+pub trait Socket: Debug + Send + Sync + 'static {
+    /// Ready when reading may give bytes, the end, or an error.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Ready when writing may take bytes or give an error.
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Reads without blocking; 0 is the end of the stream.
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    /// Writes without blocking.
+    fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// The other end's address.
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+    /// Says that no more bytes come from here.
+    fn shutdown(&self) -> io::Result<()>;
+}
+
+/// A listening socket.
+pub trait Listener: Debug + Send + Sync + 'static {
+    /// What [`Listener::poll_accept`] gives.
+    type Socket: Socket;
+    /// The next connection.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Socket>>;
+    /// Where it listens.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// A runtime.
+pub trait Runtime: Debug + Clone + Send + Sync + 'static {
+    /// Its sockets.
+    type Socket: Socket;
+    /// Its listening sockets.
+    type Listener: Listener<Socket = Self::Socket>;
+    /// A timer that is ready once its time has passed.
+    type Sleep: Future<Output = ()> + Send + Unpin + 'static;
+
+    /// The addresses of a host.
+    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+    /// Connects; sets TCP_NODELAY.
+    fn connect(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Socket>> + Send;
+    /// Listens.
+    fn bind(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+    /// A timer that starts now.
+    fn sleep(&self, duration: Duration) -> Self::Sleep;
+    /// Runs a task in the background until it ends.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+}
