@@ -26,6 +26,7 @@ pub use file::{
     FileEndOfFileInfo, FileIdInfo, FileInternalInfo, FileModeInfo, FileNetworkOpenInfo, FilePipeInfo,
     FilePipeLocalInfo, FilePipeRemoteInfo, FilePositionInfo, FileStandardInfo, FileValidDataLengthInfo,
 };
+pub(crate) use name::name_at;
 pub use name::{FileAllInfo, FileLinkInfo, FileNameInfo, FileRenameInfo, FileRenameInfoEx, RenameFlags};
 pub use notify::{NotifyAction, NotifyEntries, NotifyEntry};
 pub use quota::{GetQuotaEntries, GetQuotaEntry, QueryQuotaInfo, QuotaEntries, QuotaEntry};
