@@ -15,7 +15,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    av,
+    av::{self, Pairs},
     flags::NegotiateFlags,
     keys::{self, Security},
     message::{self, Authenticate, Challenge, MIC_AT, MIC_END},
@@ -321,8 +321,8 @@ impl<'m> Response<'m> {
         if !temp.starts_with(&[1, 1]) {
             return Err(bad);
         }
-        let pairs = av::parse(pairs, message.nt_response_at + Self::AV_PAIRS)?;
-        let promises_mic = av::flags(&pairs) & av::FLAG_MIC != 0;
+        let pairs = Pairs::parse(pairs, message.nt_response_at + Self::AV_PAIRS)?;
+        let promises_mic = pairs.flags() & av::FLAG_MIC != 0;
         Ok(Self { is_v2: true, proof: *proof, temp, promises_mic })
     }
 }

@@ -18,34 +18,52 @@ const EOL: u16 = 0;
 /// Bit of [`FLAGS`]: the AUTHENTICATE message carries a MIC.
 pub(crate) const FLAG_MIC: u32 = 2;
 
-/// The pairs up to MsvAvEOL or the end. `at` is where `bytes` begins in its message.
-pub(crate) fn parse(mut bytes: &[u8], mut at: usize) -> Result<Vec<(u16, &[u8])>, AuthError> {
-    // A pair takes four bytes or more, so this cannot outgrow the message by much.
-    let mut pairs = Vec::new();
-    while !bytes.is_empty() {
-        let bad = AuthError::Malformed("AV_PAIR", at);
-        let (head, rest) = bytes.split_first_chunk::<4>().ok_or(bad)?;
-        let id = u16::from_le_bytes([head[0], head[1]]);
-        let length = usize::from(u16::from_le_bytes([head[2], head[3]]));
-        if id == EOL {
-            break;
+/// A list of pairs that is known to be well-formed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pairs<'a>(&'a [u8]);
+
+impl<'a> Pairs<'a> {
+    /// The pairs up to MsvAvEOL or the end. `at` is where `bytes` begins in its message.
+    pub(crate) fn parse(bytes: &'a [u8], at: usize) -> Result<Self, AuthError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let bad = AuthError::Malformed("AV_PAIR", at + bytes.len() - rest.len());
+            let (id, _, after) = split(rest).ok_or(bad)?;
+            if id == EOL {
+                break;
+            }
+            rest = after;
         }
-        let (value, rest) = rest.split_at_checked(length).ok_or(bad)?;
-        pairs.push((id, value));
-        at += 4 + length;
-        bytes = rest;
+        Ok(Self(bytes))
     }
-    Ok(pairs)
+
+    /// Each kind and value.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let (id, value, after) = split(rest)?;
+            rest = after;
+            (id != EOL).then_some((id, value))
+        })
+        .fuse()
+    }
+
+    /// The value of the first pair of that kind.
+    pub(crate) fn find(self, id: u16) -> Option<&'a [u8]> {
+        self.iter().find(|pair| pair.0 == id).map(|pair| pair.1)
+    }
+
+    /// The value of MsvAvFlags, zero where it is absent.
+    pub(crate) fn flags(self) -> u32 {
+        self.find(FLAGS).and_then(|value| value.try_into().ok()).map_or(0, u32::from_le_bytes)
+    }
 }
 
-/// The value of the first pair of that kind.
-pub(crate) fn find<'a>(pairs: &[(u16, &'a [u8])], id: u16) -> Option<&'a [u8]> {
-    pairs.iter().find(|pair| pair.0 == id).map(|pair| pair.1)
-}
-
-/// The value of MsvAvFlags, zero where it is absent.
-pub(crate) fn flags(pairs: &[(u16, &[u8])]) -> u32 {
-    find(pairs, FLAGS).and_then(|value| value.try_into().ok()).map_or(0, u32::from_le_bytes)
+/// The kind and value of the first pair, and what follows it.
+fn split(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let ([id_low, id_high, low, high], rest) = bytes.split_first_chunk()?;
+    let (value, rest) = rest.split_at_checked(u16::from_le_bytes([*low, *high]).into())?;
+    Some((u16::from_le_bytes([*id_low, *id_high]), value, rest))
 }
 
 /// Appends one pair; fails when the value is longer than a pair can say.

@@ -6,7 +6,7 @@ use sansmb::auth::{AuthError, Identity, IdentityKind, Mechanism, SessionKey, Ste
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    av,
+    av::{self, Pairs},
     flags::NegotiateFlags,
     keys::{self, Security},
     message::{self, Authenticate, Challenge, MIC_AT, MIC_END},
@@ -72,7 +72,7 @@ impl NtlmClient {
         if !parsed.flags.contains(NegotiateFlags::UNICODE) {
             return Err(AuthError::Unexpected("challenge without NTLMSSP_NEGOTIATE_UNICODE"));
         }
-        let pairs = av::parse(parsed.target_info, parsed.target_info_at)?;
+        let pairs = Pairs::parse(parsed.target_info, parsed.target_info_at)?;
         let flags = parsed.flags & NegotiateFlags::CLIENT;
         let user = utf16le(&self.credentials.user);
         let domain = utf16le(&self.credentials.domain);
@@ -81,7 +81,7 @@ impl NtlmClient {
         let responses = match self.credentials.secret.hash() {
             Some(hash) => {
                 let hash = Zeroizing::new(hash);
-                self.respond(&parsed, &pairs, &Zeroizing::new(keys::response_key(&hash, &user, &domain)))?
+                self.respond(&parsed, pairs, &Zeroizing::new(keys::response_key(&hash, &user, &domain)))?
             }
             None => Responses::anonymous(),
         };
@@ -120,22 +120,21 @@ impl NtlmClient {
     fn respond(
         &self,
         challenge: &Challenge<'_>,
-        pairs: &[(u16, &[u8])],
+        pairs: Pairs<'_>,
         response_key: &[u8; 16],
     ) -> Result<Responses, AuthError> {
-        let server_time: Option<[u8; 8]> =
-            av::find(pairs, av::TIMESTAMP).and_then(|time| time.try_into().ok());
+        let server_time: Option<[u8; 8]> = pairs.find(av::TIMESTAMP).and_then(|time| time.try_into().ok());
         let time = server_time.unwrap_or(self.params.now.0.to_le_bytes());
         let with_mic = server_time.is_some();
         let mut av_pairs = Vec::with_capacity(challenge.target_info.len() + 64);
-        for (id, value) in pairs {
+        for (id, value) in pairs.iter() {
             // These are the client's own to say.
             let own = [av::FLAGS, av::SINGLE_HOST, av::TARGET_NAME, av::CHANNEL_BINDINGS];
-            if !own.contains(id) {
-                av::push(&mut av_pairs, *id, value)?;
+            if !own.contains(&id) {
+                av::push(&mut av_pairs, id, value)?;
             }
         }
-        let flags = av::flags(pairs) & !av::FLAG_MIC | if with_mic { av::FLAG_MIC } else { 0 };
+        let flags = pairs.flags() & !av::FLAG_MIC | if with_mic { av::FLAG_MIC } else { 0 };
         if flags != 0 {
             av::push(&mut av_pairs, av::FLAGS, &flags.to_le_bytes())?;
         }

@@ -119,9 +119,12 @@ fn challenge_of_4_2_4_3_parses() {
     assert_eq!(challenge.flags.bits(), 0xe28a_8233);
     assert_eq!(challenge.server_challenge, SERVER_CHALLENGE);
     assert_eq!(challenge.target_name, text::utf16le("Server"));
-    let pairs = av::parse(challenge.target_info, challenge.target_info_at).unwrap();
+    let pairs = av::Pairs::parse(challenge.target_info, challenge.target_info_at).unwrap();
     let (domain, server) = (text::utf16le("Domain"), text::utf16le("Server"));
-    assert_eq!(pairs, [(av::NB_DOMAIN_NAME, &domain[..]), (av::NB_COMPUTER_NAME, &server)]);
+    assert_eq!(
+        pairs.iter().collect::<Vec<_>>(),
+        [(av::NB_DOMAIN_NAME, &domain[..]), (av::NB_COMPUTER_NAME, &server)]
+    );
 }
 
 #[test]
