@@ -288,3 +288,39 @@ fn debug_output_shows_no_secret() {
     assert!(!shown.contains("8, 9, 10, 11, 12, 13, 14, 15"), "the exported session key: {shown}");
     assert!(!shown.contains("90, 90, 90, 90, 90, 90, 90, 90, 90"), "{shown}");
 }
+
+#[test]
+fn the_client_finds_ntlm_among_the_mechanisms_that_windows_offers() {
+    const NEGOEX: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x1e];
+    const MS_KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 0x01, 0x02, 0x02];
+    const USER_TO_USER: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02, 0x03];
+    let hint = neg_token_init(&[NEGOEX, MS_KERBEROS, KERBEROS, USER_TO_USER, NTLMSSP], None);
+    let first = sent(SpnegoClient::new(alice(), params()).step(&hint));
+    assert!(!contains(&first, KERBEROS), "NTLM alone is offered, so its token is the optimistic one");
+    sent(spnego_server(config()).step(&first));
+}
+
+#[test]
+fn the_client_answers_with_the_pairs_of_the_server_and_its_own() {
+    let exchange = halfway(alice(), config());
+    let (offset, length) = field(&exchange.authenticate, 1);
+    let response = &exchange.authenticate[offset..offset + length];
+    let info_length = u16::from_le_bytes([exchange.challenge[40], exchange.challenge[41]]).into();
+    let info = &exchange.challenge[exchange.challenge.len() - info_length..];
+    let theirs = &info[..info.len() - 4];
+    assert_eq!(response[44..44 + theirs.len()], *theirs);
+    let spn: Vec<u8> = "cifs/server.example".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let own = [
+        &[6, 0, 4, 0, 2, 0, 0, 0][..],
+        &[10, 0, 16, 0],
+        &[0; 16],
+        &[9, 0, spn.len() as u8, 0],
+        &spn,
+        // MsvAvEOL, and the four zeros that close `temp`.
+        &[0; 8],
+    ];
+    assert_eq!(response[44 + theirs.len()..], own.concat());
+    // With the server's time there is no LMv2 response.
+    let (offset, length) = field(&exchange.authenticate, 0);
+    assert_eq!(exchange.authenticate[offset..offset + length], [0; 24]);
+}

@@ -187,7 +187,8 @@ impl NtlmServer {
         Ok(out)
     }
 
-    /// Judges an AUTHENTICATE message.
+    /// Judges an AUTHENTICATE message. The age of its timestamp does not matter: the challenge is
+    /// fresh, so nothing can be replayed, and clients with a wrong clock get in.
     pub(crate) fn authenticate(&mut self, token: &[u8]) -> Result<Accepted, AuthError> {
         let State::Challenged { negotiate, challenge, flags } =
             core::mem::replace(&mut self.state, State::Finished)
