@@ -305,7 +305,7 @@ fn the_client_answers_with_the_pairs_of_the_server_and_its_own() {
     let exchange = halfway(alice(), config());
     let (offset, length) = field(&exchange.authenticate, 1);
     let response = &exchange.authenticate[offset..offset + length];
-    let info_length = u16::from_le_bytes([exchange.challenge[40], exchange.challenge[41]]).into();
+    let info_length: usize = u16::from_le_bytes([exchange.challenge[40], exchange.challenge[41]]).into();
     let info = &exchange.challenge[exchange.challenge.len() - info_length..];
     let theirs = &info[..info.len() - 4];
     assert_eq!(response[44..44 + theirs.len()], *theirs);
