@@ -138,6 +138,5 @@ impl<'m> Body<'m> for WriteResponse {
             channel_info_offset: U16::ZERO,
             channel_info_length: U16::ZERO,
         });
-        w.zeros(1);
     }
 }

@@ -1,0 +1,8 @@
+//! The codec against packets of real peers, against random values, and against malformed input.
+
+mod around;
+mod create;
+mod handshake;
+mod packet;
+mod roundtrip;
+mod values;
