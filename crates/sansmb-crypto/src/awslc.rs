@@ -6,11 +6,12 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::{cmac, digest, hmac};
+use aws_lc_rs::{digest, hmac};
 use sansmb::crypto::{BadTag, CryptoProvider, Mac, Sealer, Signer};
 use sansmb::wire::{Cipher, SigningAlgorithm};
 
-/// AWS-LC, which has the fastest AES-GCM, GMAC and CMAC; AES-CCM is RustCrypto's.
+/// AWS-LC for AES-GCM, AES-GMAC and the hashes; AES-CMAC and AES-CCM are [`RustCrypto`](crate::RustCrypto)'s,
+/// which are faster. The figures are in `docs/crypto-providers.md`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AwsLc;
 
@@ -20,11 +21,8 @@ impl CryptoProvider for AwsLc {
             SigningAlgorithm::HMAC_SHA256 => {
                 Box::new(Hmac(hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key))))
             }
-            SigningAlgorithm::AES_CMAC => {
-                Box::new(Cmac(cmac::Context::with_key(&cmac::Key::new(cmac::AES_128, key).ok()?)))
-            }
             SigningAlgorithm::AES_GMAC => Box::new(gmac::Gmac::new(key)?),
-            _ => return None,
+            _ => return crate::RustCrypto.signer(algorithm, key),
         })
     }
 
@@ -75,25 +73,6 @@ impl Mac for Hmac {
     }
 }
 
-#[derive(Clone)]
-struct Cmac(cmac::Context);
-
-impl Signer for Cmac {
-    fn begin(&self, _nonce: &[u8; 12]) -> Box<dyn Mac> {
-        Box::new(self.clone())
-    }
-}
-
-impl Mac for Cmac {
-    fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes).expect(FAILED);
-    }
-
-    fn finish(self: Box<Self>) -> [u8; 16] {
-        first(self.0.sign().expect(FAILED).as_ref())
-    }
-}
-
 struct Gcm(LessSafeKey);
 
 impl Sealer for Gcm {
@@ -122,4 +101,4 @@ macro_rules! opaque {
         }
     )*};
 }
-opaque!(Hmac, Cmac, Gcm);
+opaque!(Hmac, Gcm);

@@ -1,12 +1,13 @@
 //! The provider in pure Rust.
 
 mod aead;
+mod ccm;
+mod cmac;
 mod gmac;
 
 use alloc::boxed::Box;
 use core::fmt;
 
-use cmac::Cmac;
 use hmac::{Hmac, KeyInit, Mac as _};
 use sansmb::crypto::{CryptoProvider, Mac, Sealer, Signer};
 use sansmb::wire::{Cipher, SigningAlgorithm};
@@ -20,8 +21,8 @@ pub struct RustCrypto;
 impl CryptoProvider for RustCrypto {
     fn signer(&self, algorithm: SigningAlgorithm, key: &[u8; 16]) -> Option<Box<dyn Signer>> {
         Some(match algorithm {
-            SigningAlgorithm::HMAC_SHA256 => Box::new(Keyed(Hmac::<Sha256>::new_from_slice(key).ok()?)),
-            SigningAlgorithm::AES_CMAC => Box::new(Keyed(Cmac::<aes::Aes128Enc>::new(key.into()))),
+            SigningAlgorithm::HMAC_SHA256 => Box::new(HmacSha256(Hmac::new_from_slice(key).ok()?)),
+            SigningAlgorithm::AES_CMAC => Box::new(cmac::Cmac::new(key)),
             SigningAlgorithm::AES_GMAC => Box::new(gmac::Gmac::new(key)),
             _ => return None,
         })
@@ -33,7 +34,7 @@ impl CryptoProvider for RustCrypto {
 
     fn hmac_sha256(&self, key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key);
-        let mut mac = mac.unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        let mut mac = mac.expect("HMAC takes keys of any length");
         parts.iter().for_each(|part| mac.update(part));
         mac.finalize().into_bytes().into()
     }
@@ -45,21 +46,21 @@ impl CryptoProvider for RustCrypto {
     }
 }
 
-/// A keyed MAC that takes no nonce; every message starts from a clone of it.
+/// HMAC with one key, and a message in the making.
 #[derive(Clone)]
-struct Keyed<M>(M);
+struct HmacSha256(Hmac<Sha256>);
 
-impl<M> fmt::Debug for Keyed<M> {
+impl fmt::Debug for HmacSha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keyed(..)")
+        f.write_str("HmacSha256(..)")
     }
 }
 
-impl<M: hmac::Mac + Clone + Send + Sync + 'static> Signer for Keyed<M> {
+impl Signer for HmacSha256 {
     fn sign(&self, _nonce: &[u8; 12], parts: &[&[u8]]) -> [u8; 16] {
-        let mut mac = self.0.clone();
-        parts.iter().for_each(|part| mac.update(part));
-        first16(mac)
+        let mut mac = self.clone();
+        parts.iter().for_each(|part| mac.0.update(part));
+        mac.tag()
     }
 
     fn begin(&self, _nonce: &[u8; 12]) -> Box<dyn Mac> {
@@ -67,20 +68,20 @@ impl<M: hmac::Mac + Clone + Send + Sync + 'static> Signer for Keyed<M> {
     }
 }
 
-impl<M: hmac::Mac + Send + Sync + 'static> Mac for Keyed<M> {
+impl Mac for HmacSha256 {
     fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     fn finish(self: Box<Self>) -> [u8; 16] {
-        first16(self.0)
+        self.tag()
     }
 }
 
-/// A signature is the first 16 bytes, whatever the algorithm gives.
-fn first16<M: hmac::Mac>(mac: M) -> [u8; 16] {
-    let full = mac.finalize().into_bytes();
-    let mut signature = [0; 16];
-    signature.iter_mut().zip(&full).for_each(|(to, from)| *to = *from);
-    signature
+impl HmacSha256 {
+    /// A signature is the first half of the HMAC.
+    fn tag(self) -> [u8; 16] {
+        let full: [u8; 32] = self.0.finalize().into_bytes().into();
+        *full.first_chunk().expect("32 bytes start with 16")
+    }
 }

@@ -177,9 +177,9 @@ fn check_sealed(sealer: &dyn Sealer, cipher: Cipher, wire: &[u8], plain: &[u8]) 
     }
 }
 
-/// A channel of a session has its own signing key and nothing else of its own.
+/// AES-256 keys come from the whole session key, all others from its first 16 bytes.
 #[test]
-fn session_key_longer_than_16_bytes() {
+fn n19_aes_256_keys_come_from_the_full_session_key() {
     for crypto in providers() {
         let long: Vec<u8> = (0..32).collect();
         let derive = |cipher, key: &[u8]| {
