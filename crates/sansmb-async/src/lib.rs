@@ -3,8 +3,11 @@
 //! An adapter crate implements [`Runtime`] for tokio, smol or threads; users take the adapter.
 #![forbid(unsafe_code)]
 
+pub mod client;
 mod clock;
+mod error;
 pub mod runtime;
 
 pub use clock::Clock;
+pub use error::{Error, Result};
 pub use runtime::{Listener, Runtime, Socket};

@@ -41,7 +41,7 @@ pub trait Listener: Debug + Send + Sync + 'static {
 }
 
 /// A runtime.
-pub trait Runtime: Debug + Clone + Send + Sync + 'static {
+pub trait Runtime: Debug + Clone + Send + Sync + Unpin + 'static {
     /// Its sockets.
     type Socket: Socket;
     /// Its listening sockets.

@@ -39,6 +39,11 @@ impl Credentials {
     pub fn anonymous() -> Self {
         Self { user: String::new(), domain: String::new(), secret: Secret::Anonymous }
     }
+
+    /// Whether this asks for the null session.
+    pub fn is_anonymous(&self) -> bool {
+        self.secret == Secret::Anonymous
+    }
 }
 
 /// How a user proves who he is.

@@ -111,6 +111,11 @@ impl Response {
         self.header.status
     }
 
+    /// Which command it answers.
+    pub fn command(&self) -> crate::wire::Command {
+        self.header.command
+    }
+
     /// The body, borrowed.
     pub fn body<O: Op>(&self) -> Result<O::Response<'_>, DecodeError> {
         O::Response::decode(&self.message)

@@ -33,7 +33,7 @@ use self::{
     state::{Kind, LogOn, Pending, Queued, Session},
 };
 use crate::{
-    conn::{RecvTarget, Rx, Tx},
+    conn::{Rx, Tx},
     crypto::PreauthHash,
     op::{self, Op},
     time::{Instant, Now},
@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// Where the next bytes from the transport go.
-    pub fn recv_target(&mut self) -> RecvTarget<'_> {
+    pub fn recv_target(&mut self) -> &mut [u8] {
         self.rx.target()
     }
 
@@ -184,7 +184,7 @@ impl Client {
     /// Feeds bytes that lie elsewhere.
     pub fn handle_input(&mut self, mut bytes: &[u8], now: Now) {
         while !bytes.is_empty() && self.closed.is_none() {
-            let RecvTarget::Buffer(target) = self.recv_target();
+            let target = self.recv_target();
             let n = target.len().min(bytes.len());
             target[..n].copy_from_slice(&bytes[..n]);
             self.received(n, now);

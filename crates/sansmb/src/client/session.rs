@@ -229,6 +229,11 @@ impl Client {
                 return Err(OpError::Incompatible("the server wants encryption, which is not negotiated"));
             }
         }
+        if session.signer.is_none() && self.config.require_signing
+            || !session.encrypt && self.config.encryption == EncryptionPolicy::Required
+        {
+            return Err(OpError::Incompatible("the session can neither sign nor encrypt"));
+        }
         self.sessions.insert(id, session);
         Ok(Outcome::LoggedOn { session: id, guest })
     }

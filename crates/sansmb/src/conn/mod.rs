@@ -8,6 +8,6 @@ mod window;
 
 pub use buffer::{HEADROOM, MessageBuffer};
 pub(crate) use frames::split_compound;
-pub use rx::{FrameError, RecvTarget, Rx};
+pub use rx::{FrameError, Rx};
 pub use tx::Tx;
 pub use window::{CreditError, SequenceWindow};

@@ -4,14 +4,6 @@ use alloc::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Where the driver must put the next bytes.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RecvTarget<'a> {
-    /// Read into this slice, then call `received(n)`. Never empty.
-    Buffer(&'a mut [u8]),
-}
-
 /// Why a byte stream is no SMB transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -67,18 +59,18 @@ impl Rx {
         self.max_frame = max_frame;
     }
 
-    /// Where the next bytes go.
-    pub fn target(&mut self) -> RecvTarget<'_> {
+    /// Where the next bytes go; never empty.
+    pub fn target(&mut self) -> &mut [u8] {
         // An idle connection holds no buffer: it is made when bytes are asked for.
         if matches!(self.stage, Stage::Scan)
             && (self.scan.len() == self.filled || self.scan.len() < PREFIX_LEN)
         {
             self.refill(SCAN_LEN);
         }
-        RecvTarget::Buffer(match &mut self.stage {
+        match &mut self.stage {
             Stage::Exact { buf, filled } => &mut buf[*filled..],
             Stage::Scan => &mut self.scan[self.filled..],
-        })
+        }
     }
 
     /// `n` bytes were read into [`Rx::target`]. More than it had room for count as that room.

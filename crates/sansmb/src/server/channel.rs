@@ -16,7 +16,7 @@ use super::{
     token::{ConnId, RequestId},
 };
 use crate::{
-    conn::{CreditError, FrameError, RecvTarget, Rx, SequenceWindow, Tx},
+    conn::{CreditError, FrameError, Rx, SequenceWindow, Tx},
     crypto::{BadTag, PreauthHash},
     time::{Instant, Now},
     wire::{DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
@@ -174,7 +174,7 @@ impl Channel {
     }
 
     /// Where the next bytes from the transport go.
-    pub fn recv_target(&mut self) -> RecvTarget<'_> {
+    pub fn recv_target(&mut self) -> &mut [u8] {
         self.rx.target()
     }
 
@@ -193,7 +193,7 @@ impl Channel {
     /// Feeds bytes that lie elsewhere; the same as copying them into [`Channel::recv_target`].
     pub fn handle_input(&mut self, mut bytes: &[u8], now: Now) {
         while !bytes.is_empty() && self.closed.is_none() {
-            let RecvTarget::Buffer(target) = self.recv_target();
+            let target = self.recv_target();
             let n = target.len().min(bytes.len());
             target[..n].copy_from_slice(&bytes[..n]);
             self.received(n, now);

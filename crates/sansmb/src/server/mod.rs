@@ -40,10 +40,7 @@ use alloc::{
     sync::Arc,
 };
 
-use crate::{
-    conn::RecvTarget,
-    time::{Instant, Now},
-};
+use crate::time::{Instant, Now};
 
 /// All connections of a server behind one `&mut`: for tests, fuzzers and simple programs.
 #[derive(Debug)]
@@ -86,7 +83,7 @@ impl Server {
     }
 
     /// Where the next bytes of `conn` go.
-    pub fn recv_target(&mut self, conn: ConnId) -> Option<RecvTarget<'_>> {
+    pub fn recv_target(&mut self, conn: ConnId) -> Option<&mut [u8]> {
         self.channels.get_mut(&conn).map(Channel::recv_target)
     }
 

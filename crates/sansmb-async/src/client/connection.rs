@@ -1,0 +1,123 @@
+//! A connection to a server.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use sansmb::{
+    client::{Agreement, Client, ClientConfig, Outcome},
+    crypto::Random,
+    wire::Guid,
+};
+use sansmb_auth::{ClientParams, Credentials, SpnegoClient};
+
+use super::{
+    driver::{Driver, Shared},
+    session::Session,
+};
+use crate::{
+    Clock, Runtime,
+    error::{Error, Result},
+};
+
+/// The port of SMB over TCP.
+pub const DEFAULT_PORT: u16 = 445;
+
+/// A connection to a server, before anybody logged on. Clones are handles of the same connection,
+/// which ends with the last of them and what was made from them.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    shared: Arc<Handle>,
+}
+
+/// Closes the connection when the last user lets go.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) host: String,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Connection {
+    /// The usual settings, with fresh randomness and the fastest ciphers that are compiled in.
+    pub fn default_config() -> ClientConfig {
+        let mut random = sansmb_crypto::OsRandom;
+        let (mut guid, mut salt) = ([0; 16], [0; 32]);
+        random.fill(&mut guid);
+        random.fill(&mut salt);
+        ClientConfig::new(Guid(guid), salt, sansmb_crypto::default_provider())
+    }
+
+    /// Connects to the first address of `host` that answers, and negotiates.
+    pub async fn connect<R: Runtime>(
+        runtime: &R,
+        host: &str,
+        port: u16,
+        config: ClientConfig,
+    ) -> Result<Self> {
+        let mut last = None;
+        for addr in runtime.resolve(host, port).await? {
+            match Self::connect_addr(runtime, host, addr, config.clone()).await {
+                Err(Error::Io(error)) => last = Some(error),
+                other => return other,
+            }
+        }
+        Err(last.unwrap_or_else(|| std::io::Error::other("the host has no address")).into())
+    }
+
+    async fn connect_addr<R: Runtime>(
+        runtime: &R,
+        host: &str,
+        addr: SocketAddr,
+        config: ClientConfig,
+    ) -> Result<Self> {
+        let socket = runtime.connect(addr).await?;
+        Self::open(runtime, host, socket, config).await
+    }
+
+    /// Negotiates on a socket that is connected already. `host` is the name in share paths.
+    pub async fn open<R: Runtime>(
+        runtime: &R,
+        host: &str,
+        socket: R::Socket,
+        mut config: ClientConfig,
+    ) -> Result<Self> {
+        if config.server_name.is_empty() {
+            config.server_name = host.to_owned();
+        }
+        let clock = Clock::new();
+        let client = Client::new(config, clock.now());
+        let shared = Shared::new(client, Box::new(socket), clock);
+        runtime.spawn(Driver::new(shared.clone(), runtime.clone()));
+        let connection = Self { shared: Arc::new(Handle { shared, host: host.to_owned() }) };
+        connection.shared.shared.negotiated().await?;
+        Ok(connection)
+    }
+
+    /// What was negotiated.
+    pub async fn agreement(&self) -> Result<Agreement> {
+        self.shared.shared.negotiated().await
+    }
+
+    /// Logs on.
+    pub async fn log_on(&self, credentials: Credentials) -> Result<Session> {
+        let shared = &self.shared.shared;
+        let wants_user = !credentials.is_anonymous();
+        let mut random = [0; 32];
+        sansmb_crypto::OsRandom.fill(&mut random);
+        let params = ClientParams {
+            now: shared.clock().now().wall,
+            random,
+            target_spn: Some(format!("cifs/{}", self.shared.host)),
+            ..ClientParams::default()
+        };
+        let mechanism = Box::new(SpnegoClient::new(credentials, params));
+        match shared.start(None, |client, now| client.log_on(mechanism, wants_user, now)).await? {
+            Outcome::LoggedOn { session, guest } => Ok(Session::new(self.shared.clone(), session, guest)),
+            _ => Err(Error::Unexpected("the answer to a log-on is none")),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The client: a driver for [`sansmb::client::Client`] and the facade above it.
+
+mod connection;
+mod dir;
+mod driver;
+mod file;
+mod pipe;
+mod session;
+mod share;
+mod stream;
+
+pub use connection::{Connection, DEFAULT_PORT};
+pub use dir::{DirStream, Entry};
+pub use file::File;
+pub use pipe::{ShareInfo, shares};
+pub use session::Session;
+pub use share::{FsSpace, Metadata, OpenOptions, Share};
+pub use stream::{ReadStream, WriteStream};

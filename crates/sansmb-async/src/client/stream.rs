@@ -1,0 +1,120 @@
+//! Whole files, many requests at a time.
+
+use std::{collections::VecDeque, pin::pin};
+
+use bytes::Bytes;
+use sansmb::client::{Chunk, Payload, Transfer};
+
+use super::{
+    driver::Op,
+    file::{File, read_result, write_result},
+};
+use crate::error::{Error, Result};
+
+/// Reads a file in order.
+#[derive(Debug)]
+pub struct ReadStream<'f> {
+    file: &'f File,
+    plan: Transfer,
+    under_way: VecDeque<(Chunk, Op)>,
+}
+
+impl<'f> ReadStream<'f> {
+    pub(super) fn new(file: &'f File, plan: Transfer, under_way: VecDeque<(Chunk, Op)>) -> Self {
+        Self { file, plan, under_way }
+    }
+
+    /// The next bytes, or `None` at the end of the file. They share the memory that the socket
+    /// filled.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            while let Some(chunk) = self.plan.poll_next() {
+                self.under_way.push_back((chunk, self.file.start_read(chunk.offset, chunk.len)));
+            }
+            let Some((chunk, op)) = self.under_way.pop_front() else { return Ok(None) };
+            let data = read_result(op.await)?;
+            let got = data.len() as u32;
+            if got > chunk.len {
+                return Err(Error::Unexpected("the server read more than was asked for"));
+            }
+            if got > 0 && got < chunk.len {
+                // The rest comes before what follows it.
+                let rest = Chunk { offset: chunk.offset + u64::from(got), len: chunk.len - got };
+                self.under_way.push_front((rest, self.file.start_read(rest.offset, rest.len)));
+            } else {
+                self.plan.done(chunk, got);
+            }
+            if data.is_empty() {
+                // What was asked for beyond the end is of no interest.
+                self.under_way.clear();
+                return Ok(None);
+            }
+            return Ok(Some(data));
+        }
+    }
+}
+
+/// Writes a file in order. [`WriteStream::finish`] must be called: only then everything is known
+/// to be written.
+#[derive(Debug)]
+pub struct WriteStream<'f> {
+    file: &'f File,
+    offset: u64,
+    chunk: u32,
+    depth: usize,
+    under_way: VecDeque<(u32, Op)>,
+}
+
+impl<'f> WriteStream<'f> {
+    pub(super) fn new(file: &'f File, offset: u64, chunk: u32, depth: usize) -> Self {
+        Self { file, offset, chunk, depth, under_way: VecDeque::new() }
+    }
+
+    /// The size of pieces that serves best, in bytes.
+    pub fn chunk(&self) -> usize {
+        self.chunk as usize
+    }
+
+    /// Bytes handed over so far, counted from the start of the file.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Hands over the next bytes, at most [`WriteStream::chunk`] of them. They are not copied.
+    /// Waits while enough is under way, and fails with what failed before.
+    pub async fn write(&mut self, data: impl Into<Payload>) -> Result<()> {
+        let data = data.into();
+        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        if len > self.chunk {
+            return Err(Error::Unexpected("a piece is longer than the stream's chunk"));
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        while self.under_way.len() >= self.depth {
+            self.settle_one().await?;
+        }
+        let op = self.file.start_write(self.offset, data);
+        self.offset += u64::from(len);
+        self.under_way.push_back((len, op));
+        Ok(())
+    }
+
+    /// Waits until all is written.
+    pub async fn finish(mut self) -> Result<u64> {
+        while !self.under_way.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(self.offset)
+    }
+
+    async fn settle_one(&mut self) -> Result<()> {
+        let Some((len, op)) = self.under_way.pop_front() else { return Ok(()) };
+        let written = write_result(pin!(op).await)?;
+        if written != len {
+            // A server that writes less and says SUCCESS is out of space.
+            return Err(Error::Unexpected("the server wrote less than it was given"));
+        }
+        Ok(())
+    }
+}
