@@ -15,6 +15,7 @@ pub mod client;
 pub mod conn;
 pub mod crypto;
 pub mod op;
+pub mod rpc;
 pub mod server;
 pub mod time;
 pub mod wire;

@@ -77,3 +77,5 @@ macro_rules! layout {
         const _: () = assert!(size_of::<$name>() == $size);
     };
 }
+
+pub(crate) use {layout, open_enum, wire_flags};

@@ -89,6 +89,7 @@ pub use header::{Command, FileId, Flags, HEADER_LEN, Header, PROTOCOL_ID, Sessio
 pub use ioctl::{IoctlFlags, IoctlRequest, IoctlResponse};
 pub use list::{Element, List};
 pub use lock::{LockElement, LockFlags, LockRequest};
+pub(crate) use macros::{layout, open_enum, wire_flags};
 pub use negotiate::{Capabilities, NegotiateRequest, NegotiateResponse, SecurityMode};
 pub use negotiate_context::{
     CompressionFlags, NegotiateContext, NegotiateContexts, RdmaTransformId, TransportFlags,

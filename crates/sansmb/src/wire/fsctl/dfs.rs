@@ -373,7 +373,7 @@ impl<'m> Structure<'m> for DfsReferralResponse<'m> {
         if count > Self::MAX_REFERRALS {
             return Err(DecodeError::value(Self::NAME, 2, count.into()));
         }
-        if f.path_consumed.get() % 2 != 0 {
+        if !f.path_consumed.get().is_multiple_of(2) {
             return Err(DecodeError::new(Self::NAME, 0, DecodeErrorKind::OddUtf16));
         }
         Ok(Self {
