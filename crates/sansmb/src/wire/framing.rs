@@ -1,5 +1,5 @@
 //! What stands before each message on the transport: the Direct TCP prefix, [MS-SMB2] 2.1, and the
-//! session packets of NetBIOS over TCP, [RFC1002] 4.3.
+//! session packets of NetBIOS over TCP, RFC 1002, 4.3.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use zerocopy::big_endian::U16;
 use super::{DecodeError, Writer, fixed_at};
 
 open_enum! {
-    /// The first byte of a prefix, [RFC1002] 4.3.1. Direct TCP knows only the session message.
+    /// The first byte of a prefix, RFC 1002, 4.3.1. Direct TCP knows only the session message.
     pub struct SessionPacketType: u8 {
         /// A message of SMB follows.
         SESSION_MESSAGE = 0x00,
@@ -60,7 +60,7 @@ impl FramePrefix {
     }
 }
 
-/// A NetBIOS name: fifteen characters and a suffix that tells services apart, [RFC1001] 14.
+/// A NetBIOS name: fifteen characters and a suffix that tells services apart, RFC 1001, 14.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NetbiosName(pub [u8; 16]);
 
@@ -74,7 +74,7 @@ impl NetbiosName {
 
     /// Length of an encoded name without a scope.
     const ENCODED_LEN: usize = 34;
-    /// Length of any encoded name at most, [RFC1002] 4.1.
+    /// Length of any encoded name at most, RFC 1002, 4.1.
     const MAX_ENCODED_LEN: usize = 255;
 
     /// `name` in capitals, filled up with spaces. `None` if it is longer than fifteen bytes, empty, or
@@ -94,7 +94,7 @@ impl NetbiosName {
         self.0[15]
     }
 
-    /// Parses the name at `at` in its first-level encoding, [RFC1001] 14.1. Returns where it ends. A
+    /// Parses the name at `at` in its first-level encoding, RFC 1001, 14.1. Returns where it ends. A
     /// scope is passed over.
     fn decode(bytes: &[u8], at: usize) -> Result<(Self, usize), DecodeError> {
         const WHAT: &str = "NetBIOS name";
@@ -139,7 +139,7 @@ impl fmt::Debug for NetbiosName {
 }
 
 open_enum! {
-    /// Why the server refuses a session, [RFC1002] 4.3.4.
+    /// Why the server refuses a session, RFC 1002, 4.3.4.
     pub struct SessionRefusal: u8 {
         /// Not listening on the called name
         NOT_LISTENING_ON_CALLED_NAME = 0x80,
@@ -154,7 +154,7 @@ open_enum! {
     }
 }
 
-/// A packet of the NetBIOS session service other than a message, [RFC1002] 4.3.
+/// A packet of the NetBIOS session service other than a message, RFC 1002, 4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionPacket {
     /// Asks for a session.
