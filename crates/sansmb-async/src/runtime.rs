@@ -15,7 +15,7 @@ use std::{
 /// `poll_readable` and `poll_writable` may be wrong: a `try_` call that then says
 /// [`io::ErrorKind::WouldBlock`] makes the caller poll again. One task polls at a time, but
 /// `try_write` may be called from another thread meanwhile.
-pub trait Socket: Debug + Send + Sync + 'static {
+pub trait Socket: Debug + Send + Sync + Unpin + 'static {
     /// Ready when reading may give bytes, the end, or an error.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Ready when writing may take bytes or give an error.

@@ -12,8 +12,8 @@ use crate::{
     wire::{
         Body, Capabilities, Cipher, Command, Dialect, Guid, HashAlgorithm, Header, NegotiateContext,
         NegotiateContexts, NegotiateRequest, NegotiateResponse, SecurityMode, SessionId,
-        Smb1NegotiateRequest, TreeId, U16List, Utf16Buf, ValidateNegotiateInfoRequest,
-        ValidateNegotiateInfoResponse, Writer,
+        Smb1NegotiateRequest, TreeId, U16List, Utf16Buf, Structure,
+        Writer, fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
 
@@ -226,19 +226,17 @@ impl Client {
 
     pub(super) fn validation_input(&self) -> Vec<u8> {
         let dialects = self.config.dialects();
-        let request = ValidateNegotiateInfoRequest {
+        let request = ValidateNegotiateRequest {
             capabilities: self.capabilities(),
             guid: self.config.guid,
             security_mode: self.security_mode(),
             dialects: U16List::List(&dialects),
         };
-        let mut input = Vec::new();
-        request.encode(&mut Writer::new(&mut input));
-        input
+        request.to_vec()
     }
 
     pub(super) fn validation_matches(&self, output: &[u8]) -> bool {
-        let (Ok(said), Some(agreement)) = (ValidateNegotiateInfoResponse::decode(output), &self.agreement)
+        let (Ok(said), Some(agreement)) = (ValidateNegotiateResponse::decode(output), &self.agreement)
         else {
             return false;
         };

@@ -14,7 +14,7 @@ use crate::{
     wire::{
         Body, Capabilities, Cipher, Command, Dialect, Flags, Guid, HashAlgorithm, Header, NegotiateContext,
         NegotiateContexts, NegotiateRequest, NegotiateResponse, NtStatus, SecurityMode, SigningAlgorithm,
-        Smb1NegotiateRequest, U16List, ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse, Writer,
+        Smb1NegotiateRequest, U16List, Structure, Writer, fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
 
@@ -287,9 +287,9 @@ impl Channel {
         &self,
         input: &[u8],
         max_output: u32,
-    ) -> Option<ValidateNegotiateInfoResponse> {
+    ) -> Option<ValidateNegotiateResponse> {
         let n = self.negotiated.as_ref()?;
-        let request = ValidateNegotiateInfoRequest::decode(input).ok()?;
+        let request = ValidateNegotiateRequest::decode(input).ok()?;
         let dialects: Vec<Dialect> = request.dialects.iter().collect();
         let best = dialects.iter().copied().filter(|d| self.config.accepts(*d)).max();
         let same = request.capabilities == n.client_capabilities
@@ -297,7 +297,7 @@ impl Channel {
             && request.security_mode == n.client_security_mode
             && dialects == n.client_dialects
             && best == Some(n.dialect);
-        (same && max_output >= 24).then_some(ValidateNegotiateInfoResponse {
+        (same && max_output >= 24).then_some(ValidateNegotiateResponse {
             capabilities: n.server_capabilities,
             guid: self.config.guid,
             security_mode: n.server_security_mode,

@@ -18,7 +18,7 @@ use crate::{
     auth::{Identity, IdentityKind},
     wire::{
         Body, Command, CtlCode, Dialect, FileId, Flags, IoctlRequest, IoctlResponse, NtStatus, SessionId,
-        ShareFlags, TreeConnectResponse, TreeId, Writer,
+        ShareFlags, Structure, TreeConnectResponse, TreeId,
     },
 };
 
@@ -326,8 +326,7 @@ impl Sessions {
             channel.close_because(CloseReason::Violation("the negotiation was tampered with"));
             return Ok(());
         };
-        let mut output = Vec::new();
-        answer.encode(&mut Writer::new(&mut output));
+        let output = answer.to_vec();
         let reply = Reply::new(&IoctlResponse {
             ctl_code: request.ctl_code,
             file_id: request.file_id,

@@ -53,7 +53,6 @@ mod tree_connect;
 mod typed_contexts;
 mod u16_list;
 mod utf16;
-mod validate_negotiate;
 mod write;
 mod writer;
 
@@ -116,6 +115,5 @@ pub use tree_connect::{
 pub use typed_contexts::{TypedContext, TypedContextIter, TypedContexts};
 pub use u16_list::U16List;
 pub use utf16::{Utf16, Utf16Buf};
-pub use validate_negotiate::{ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse};
 pub use write::{WriteFlags, WriteRequest, WriteResponse};
 pub use writer::Writer;

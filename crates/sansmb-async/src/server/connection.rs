@@ -1,0 +1,193 @@
+//! The task of one connection.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io::{ErrorKind, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use sansmb::{
+    server::{Channel, ConnId},
+    time::Instant,
+};
+
+use super::shared::{Batch, Inbox, Mail, Shared};
+use crate::{Runtime, Socket};
+
+const GATHER: usize = 16;
+/// Rounds before other tasks get their turn.
+const ROUNDS: usize = 64;
+
+/// Owns the channel of one connection and runs it until it is over.
+#[derive(Debug)]
+pub(crate) struct Connection<R: Runtime> {
+    shared: Arc<Shared>,
+    runtime: R,
+    socket: R::Socket,
+    conn: ConnId,
+    inbox: Arc<Inbox>,
+    channel: Channel,
+    timer: Option<(Instant, R::Sleep)>,
+    own: VecDeque<Mail>,
+}
+
+impl<R: Runtime> Drop for Connection<R> {
+    fn drop(&mut self) {
+        // However the task ends, what the client had open is closed.
+        self.channel.eof();
+        let now = self.shared.clock.now();
+        let batch = self.shared.admit(&mut self.channel, now);
+        let mut own = VecDeque::new();
+        self.shared.unregister(self.conn);
+        self.shared.carry_out(batch, None, &mut own);
+        self.shared.turn_orphans();
+    }
+}
+
+impl<R: Runtime> Connection<R> {
+    pub(crate) fn new(shared: Arc<Shared>, runtime: R, socket: R::Socket) -> Self {
+        let (conn, inbox) = shared.register();
+        let channel = Channel::new(conn, shared.config.clone(), shared.clock.now());
+        Self { shared, runtime, socket, conn, inbox, channel, timer: None, own: VecDeque::new() }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inbox.watch(cx);
+        for _ in 0..ROUNDS {
+            let worked = self.work();
+            let wrote = self.transmit(cx);
+            if self.channel.is_finished() {
+                let _ = self.socket.shutdown();
+                return Poll::Ready(());
+            }
+            if self.shared.stopping() && self.channel.outstanding() == 0 && self.channel.queued() == 0 {
+                return Poll::Ready(());
+            }
+            let read = self.read(cx);
+            if !(worked || wrote || read) {
+                return self.watch_time(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Mail, requests and completions; whether there were any.
+    fn work(&mut self) -> bool {
+        let mut worked = false;
+        loop {
+            let mut mail = std::mem::take(&mut self.own);
+            mail.append(&mut self.inbox.take());
+            let mut busy = !mail.is_empty();
+            for mail in mail {
+                match mail {
+                    Mail::Order(order) => self.channel.apply(order),
+                    Mail::Response(response) if response.needs_sessions() => {
+                        let now = self.shared.clock.now();
+                        let batch = self.shared.deliver(response, &mut self.channel, now);
+                        self.carry_out(batch);
+                    }
+                    Mail::Response(response) => response.deliver(&mut self.channel),
+                }
+            }
+            if self.channel.has_inbound() {
+                let batch = self.shared.admit(&mut self.channel, self.shared.clock.now());
+                self.carry_out(batch);
+                busy = true;
+            }
+            if let Some(batch) = self.shared.complete(self.shared.clock.now()) {
+                self.carry_out(batch);
+                busy = true;
+            }
+            if !busy {
+                return worked;
+            }
+            worked = true;
+        }
+    }
+
+    fn carry_out(&mut self, batch: Batch) {
+        self.shared.carry_out(batch, Some((self.conn, &self.inbox)), &mut self.own);
+    }
+
+    /// Writes what the socket takes; whether it took anything.
+    fn transmit(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut wrote = false;
+        loop {
+            let mut segments = [&[][..]; GATHER];
+            let n = self.channel.poll_transmit(&mut segments);
+            if n == 0 {
+                return wrote;
+            }
+            let slices = segments.map(IoSlice::new);
+            match self.socket.try_write(&slices[..n]) {
+                Ok(sent) => {
+                    self.channel.sent(sent);
+                    wrote = true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.socket.poll_writable(cx).is_pending() {
+                        return wrote;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.channel.eof();
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Reads once; whether that changed anything.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.channel.wants_read() {
+            if self.socket.poll_readable(cx).is_pending() {
+                return false;
+            }
+            match self.socket.try_read(self.channel.recv_target()) {
+                Ok(0) => self.channel.eof(),
+                Ok(n) => {
+                    let now = self.shared.clock.now();
+                    self.channel.received(n, now);
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => continue,
+                Err(_) => self.channel.eof(),
+            }
+            return true;
+        }
+        false
+    }
+
+    fn watch_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let due = [self.channel.poll_timeout(), self.shared.poll_timeout()].into_iter().flatten().min();
+            let Some(due) = due else { return Poll::Pending };
+            if self.timer.as_ref().is_none_or(|(at, _)| *at != due) {
+                let left = due.since(self.shared.clock.now().mono);
+                self.timer = Some((due, self.runtime.sleep(left)));
+            }
+            let Some((_, sleep)) = &mut self.timer else { return Poll::Pending };
+            if Pin::new(sleep).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
+            let now = self.shared.clock.now();
+            self.channel.handle_timeout(now);
+            let batch = self.shared.handle_timeout(now);
+            self.carry_out(batch);
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl<R: Runtime> Future for Connection<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_mut().turn(cx)
+    }
+}

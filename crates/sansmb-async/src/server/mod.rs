@@ -1,0 +1,135 @@
+//! The file server on a runtime: one task a connection, one small lock for what they share.
+
+mod connection;
+mod shared;
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use sansmb::{crypto::Random, server::ServerConfig, wire::Guid};
+use sansmb_auth::{AcceptorConfig, SpnegoAcceptor, UserTable};
+use sansmb_fileserver::{FileServer, FileServerConfig, ShareConfig};
+
+pub use self::shared::Stats;
+use self::{connection::Connection, shared::Shared};
+use crate::{Clock, Listener, Runtime};
+
+/// After a failed accept (out of descriptors, say) the next try waits so long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What is in flight has so long to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A file server that listens.
+#[derive(Debug)]
+pub struct Server<R: Runtime> {
+    runtime: R,
+    listener: R::Listener,
+    shared: Arc<Shared>,
+}
+
+/// A handle that stops a [`Server`] and tells how it is doing.
+#[derive(Debug, Clone)]
+pub struct ServerHandle {
+    shared: Arc<Shared>,
+}
+
+impl ServerHandle {
+    /// Lets what is in flight finish, then closes all connections; [`Server::run`] returns then.
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+
+    /// How the server is doing.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+}
+
+/// The usual server for some shares and users: fresh GUID, the fastest ciphers that are compiled
+/// in. Change what is to be different, then pass it to [`Server::bind`].
+pub fn settings(name: &str, users: UserTable, shares: Vec<ShareConfig>) -> (ServerConfig, FileServerConfig) {
+    let acceptor = Arc::new(SpnegoAcceptor::new(AcceptorConfig::new(name, Arc::new(users))));
+    let mut guid = [0; 16];
+    sansmb_crypto::OsRandom.fill(&mut guid);
+    let server = ServerConfig::new(Guid(guid), sansmb_crypto::default_provider());
+    let mut files = FileServerConfig::new(name, acceptor);
+    files.shares = shares;
+    (server, files)
+}
+
+impl<R: Runtime> Server<R> {
+    /// Listens on `addr`. Nobody is served before [`Server::run`].
+    pub async fn bind(
+        runtime: &R,
+        addr: SocketAddr,
+        mut config: ServerConfig,
+        files: FileServerConfig,
+    ) -> io::Result<Self> {
+        let listener = runtime.bind(addr).await?;
+        if config.auth_hint.is_empty() {
+            config.auth_hint = files.acceptor.hint();
+        }
+        let shared = Arc::new(Shared::new(Arc::new(config), FileServer::new(files), Clock::new()));
+        Ok(Self { runtime: runtime.clone(), listener, shared })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// A handle to stop it.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { shared: self.shared.clone() }
+    }
+
+    /// Serves until [`ServerHandle::stop`].
+    pub async fn run(self) {
+        loop {
+            match self.accept().await {
+                None => break,
+                Some(Ok(socket)) => self.serve(socket),
+                Some(Err(_)) => self.runtime.sleep(ACCEPT_PAUSE).await,
+            }
+        }
+        drop(self.listener);
+        let deadline = self.runtime.sleep(DRAIN);
+        Self::drained(&self.shared, deadline).await;
+    }
+
+    async fn accept(&self) -> Option<io::Result<R::Socket>> {
+        std::future::poll_fn(|cx| {
+            if self.shared.watch_stop(cx) {
+                return Poll::Ready(None);
+            }
+            // The accept task also does what no connection is left to do.
+            self.shared.turn_orphans();
+            self.listener.poll_accept(cx).map(Some)
+        })
+        .await
+    }
+
+    fn serve(&self, socket: R::Socket) {
+        self.runtime.spawn(Connection::new(self.shared.clone(), self.runtime.clone(), socket));
+    }
+
+    async fn drained(shared: &Shared, deadline: R::Sleep) {
+        let mut deadline = pin!(deadline);
+        std::future::poll_fn(|cx: &mut Context<'_>| {
+            let _ = shared.watch_stop(cx);
+            shared.turn_orphans();
+            if shared.stats().connections == 0 {
+                return Poll::Ready(());
+            }
+            deadline.as_mut().poll(cx)
+        })
+        .await;
+    }
+}
