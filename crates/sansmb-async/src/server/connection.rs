@@ -38,6 +38,7 @@ impl<R: Runtime> Drop for Connection<R> {
     fn drop(&mut self) {
         // However the task ends, what the client had open is closed.
         self.channel.eof();
+        self.inbox.close();
         let now = self.shared.clock.now();
         let batch = self.shared.admit(&mut self.channel, now);
         let mut own = VecDeque::new();

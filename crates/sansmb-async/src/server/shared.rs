@@ -56,6 +56,8 @@ type Completions = Arc<Mutex<VecDeque<(JobId, Outcome)>>>;
 pub(crate) struct Inbox {
     queue: Mutex<VecDeque<Mail>>,
     waker: Mutex<Option<Waker>>,
+    /// Nobody reads it any more.
+    closed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,11 @@ impl Inbox {
     fn post(&self, mail: Mail) {
         lock(&self.queue).push_back(mail);
         self.wake();
+    }
+
+    /// After this, jobs that complete are left to the accept task.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     fn wake(&self) {
@@ -223,8 +230,8 @@ impl Shared {
                         job,
                         Box::new(move |outcome| {
                             lock(&completions).push_back((id, outcome));
-                            // The connection takes it in; when it is gone meanwhile, the accept task.
-                            match inbox.filter(|inbox| Arc::strong_count(inbox) > 1) {
+                            // The connection takes it in; once it is gone, the accept task does.
+                            match inbox.filter(|inbox| !inbox.closed.load(Ordering::SeqCst)) {
                                 Some(inbox) => inbox.wake(),
                                 None => {
                                     if let Some(waker) = &*lock(&keeper) {
