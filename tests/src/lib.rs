@@ -2,4 +2,4 @@
 
 mod pair;
 
-pub use pair::{Pair, PairConfig, now};
+pub use pair::{Pair, PairConfig, framed, now};

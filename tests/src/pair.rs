@@ -140,6 +140,43 @@ impl Pair {
         moved
     }
 
+    /// Takes what the client wants to send: one message (without its prefix) an element.
+    pub fn take_client(&mut self) -> Vec<Vec<u8>> {
+        let sent = drain(|out| self.client.poll_transmit(out));
+        self.client.sent(sent.len());
+        frames(&sent)
+    }
+
+    /// Takes what the server wants to send.
+    pub fn take_server(&mut self) -> Vec<Vec<u8>> {
+        let conn = self.conn;
+        let sent = drain(|out| self.server.poll_transmit(conn, out));
+        self.server.sent(conn, sent.len());
+        frames(&sent)
+    }
+
+    /// Gives the server one message and lets it handle its events.
+    pub fn give_server(&mut self, message: &[u8]) {
+        self.server.handle_input(self.conn, &framed(message), self.now);
+        while let Some(event) = self.server.poll_event() {
+            self.serve(event);
+        }
+    }
+
+    /// Gives the client one message.
+    pub fn give_client(&mut self, message: &[u8]) {
+        self.client.handle_input(&framed(message), self.now);
+        while let Some(event) = self.client.poll_event() {
+            self.client_events.push_back(event);
+        }
+    }
+
+    /// Why the server closed the connection, if it did.
+    pub fn server_closed(&mut self) -> Option<server::CloseReason> {
+        let conn = self.conn;
+        self.server.channel(conn).and_then(|c| c.close_reason())
+    }
+
     /// Logs `tester` on with `password`.
     pub fn log_on(&mut self, password: &str) -> Result<SessionId, client::OpError> {
         let credentials = Credentials::password("tester", "", password);
@@ -223,6 +260,23 @@ impl Pair {
         }
         let _ = self.server.respond_auth(request.token, &request.message, result);
     }
+}
+
+/// A message behind the prefix of Direct TCP.
+pub fn framed(message: &[u8]) -> Vec<u8> {
+    let mut frame = (message.len() as u32).to_be_bytes().to_vec();
+    frame.extend_from_slice(message);
+    frame
+}
+
+fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    while let Some((prefix, rest)) = bytes.split_first_chunk::<4>() {
+        let (frame, rest) = rest.split_at(u32::from_be_bytes(*prefix) as usize);
+        frames.push(frame.to_vec());
+        bytes = rest;
+    }
+    frames
 }
 
 fn drain<'a>(poll: impl FnOnce(&mut [&'a [u8]]) -> usize) -> Vec<u8> {
