@@ -2,18 +2,25 @@
 //!
 //! - [`LocalDir`] serves a directory of this machine (Linux). The kernel resolves every path
 //!   beneath its root, so that no name and no symbolic link leaves the share.
+//! - [`Memory`] keeps everything in memory, within a capacity.
+//! - [`ReadOnly`] makes a read-only share of one's own data with a trait of three methods.
 //!
 //! All of them implement [`Storage`](sansmb_fileserver::storage::Storage); [`run`] does one job and
 //! waits for its end.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod fold;
 #[cfg(target_os = "linux")]
 mod local;
+mod memory;
+mod readonly;
 mod run;
 mod slab;
 
 pub use fold::{fold, same_name};
 #[cfg(target_os = "linux")]
 pub use local::{LocalDir, LocalOptions};
+pub use memory::{Memory, MemoryOptions};
+pub use readonly::{ReadOnly, Tree, TreeNode};
 pub use run::run;

@@ -79,3 +79,40 @@ impl Root {
 fn resolve() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    fn root(dir: &std::path::Path, openat2: bool) -> Root {
+        let fd = fs::File::open(dir).unwrap().into();
+        if openat2 { Root::new(fd).unwrap() } else { Root::without_openat2(fd) }
+    }
+
+    #[test]
+    fn o6_neither_way_leaves_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("root");
+        fs::create_dir_all(inside.join("a/b")).unwrap();
+        fs::write(inside.join("a/b/file"), "x").unwrap();
+        fs::write(dir.path().join("secret"), "x").unwrap();
+        symlink("..", inside.join("up")).unwrap();
+        symlink("/", inside.join("absolute")).unwrap();
+        symlink("a/b", inside.join("within")).unwrap();
+        for openat2 in [true, false] {
+            let root = root(&inside, openat2);
+            let open = |path: &str| root.open(path.as_bytes(), OFlags::RDONLY, Mode::empty());
+            assert!(open("").is_ok());
+            assert!(open("a/b/file").is_ok());
+            for path in
+                ["..", "../secret", "a/../../secret", "up", "up/secret", "absolute", "absolute/etc", "/etc"]
+            {
+                assert!(open(path).is_err(), "{path} {openat2}");
+            }
+            // Without help from the kernel, no link is followed.
+            assert_eq!(open("within/file").is_ok(), openat2);
+        }
+    }
+}

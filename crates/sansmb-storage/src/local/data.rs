@@ -73,6 +73,8 @@ impl Node {
                 match retry_on_intr(|| pread(self.fd(), spare_capacity(bytes), at)) {
                     Ok(0) => break,
                     Ok(got) => at = at.saturating_add(got as u64),
+                    // So close to the last offset there is that the room ends after it.
+                    Err(Errno::INVAL) if offset > MAX_OFFSET - (1 << 32) => break,
                     Err(errno) => return Err(status(errno)),
                 }
             }

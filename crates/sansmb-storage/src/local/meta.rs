@@ -18,26 +18,14 @@ use rustix::{
 use sansmb::wire::{FileAttributes, FileTime};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
 
+use crate::attributes::{settable, shown};
+
 const XATTR: &str = "user.sansmb.attributes";
 const XATTR_LEN: usize = 13;
 const XATTR_VERSION: u8 = 1;
 
 /// IO_REPARSE_TAG_SYMLINK, [MS-FSCC] 2.1.2.1.
 const TAG_SYMLINK: u32 = 0xa000_000c;
-
-/// The attributes that a client can set; the others say what a file is.
-const KEPT: FileAttributes = FileAttributes::from_bits_retain(
-    FileAttributes::READONLY.bits()
-        | FileAttributes::HIDDEN.bits()
-        | FileAttributes::SYSTEM.bits()
-        | FileAttributes::ARCHIVE.bits()
-        | FileAttributes::TEMPORARY.bits()
-        | FileAttributes::SPARSE_FILE.bits()
-        | FileAttributes::OFFLINE.bits()
-        | FileAttributes::NOT_CONTENT_INDEXED.bits()
-        | FileAttributes::PINNED.bits()
-        | FileAttributes::UNPINNED.bits(),
-);
 
 /// What `statx` said.
 #[derive(Debug, Clone, Copy)]
@@ -95,12 +83,7 @@ impl Stat {
         let kept = kept.unwrap_or_else(|| self.defaults(dot));
         let kind = self.kind();
         let directory = kind == FileType::Directory;
-        let mut attributes = kept.attributes & KEPT;
-        attributes.set(FileAttributes::DIRECTORY, directory);
-        attributes.set(FileAttributes::REPARSE_POINT, kind == FileType::Symlink);
-        if attributes.is_empty() {
-            attributes = FileAttributes::NORMAL;
-        }
+        let attributes = shown(kept.attributes, directory, kind == FileType::Symlink);
         let regular = kind == FileType::RegularFile;
         Metadata {
             node: self.node(),
@@ -190,16 +173,16 @@ pub(super) fn descriptor(fd: BorrowedFd<'_>) -> String {
 }
 
 /// Gives what was just made its attributes; only where they differ from those it has without.
-pub(super) fn set_first(fd: BorrowedFd<'_>, wanted: FileAttributes, dot: bool) -> Result<()> {
-    let stat = Stat::of(fd)?;
+pub(super) fn set_first(fd: BorrowedFd<'_>, stat: &Stat, wanted: FileAttributes, dot: bool) -> Option<Kept> {
     let mut kept = stat.defaults(dot);
     let hidden = kept.attributes & FileAttributes::HIDDEN;
-    let attributes = (wanted & KEPT) | hidden;
+    let attributes = settable(wanted) | hidden;
     if attributes == kept.attributes {
-        return Ok(());
+        return None;
     }
     kept.attributes = attributes;
-    kept.store(fd, false)
+    // The file is there; that it lacks an attribute is no reason to say otherwise.
+    kept.store(fd, false).ok().map(|()| kept)
 }
 
 /// Sets times and attributes of an open file.
@@ -210,7 +193,7 @@ pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &C
             None => Stat::of(fd)?.defaults(dot),
         };
         let after = Kept {
-            attributes: changes.attributes.map_or(before.attributes, |wanted| wanted & KEPT),
+            attributes: changes.attributes.map_or(before.attributes, settable),
             created: changes.created.unwrap_or(before.created),
         };
         if after != before {

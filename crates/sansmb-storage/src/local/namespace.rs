@@ -189,9 +189,13 @@ impl Inner {
             Ok(None) | Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP) => {}
             Err(errno) => return Err(parent_status(errno)),
         }
-        let path = self.path_now(node).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
-        let name =
-            self.name_at(node, &path).map_err(parent_status)?.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+        let gone = NtStatus::OBJECT_NAME_NOT_FOUND;
+        let path = self.path_now(node).ok_or(gone)?;
+        let name = match self.name_at(node, &path) {
+            Ok(name) => name.ok_or(gone)?,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(gone),
+            Err(errno) => return Err(parent_status(errno)),
+        };
         node.moved(&path);
         Ok(name)
     }

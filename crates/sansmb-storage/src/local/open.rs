@@ -18,7 +18,7 @@ use super::{
     errno::{parent_status, resolve_status, status},
     meta::{self, Kept, Stat},
     names,
-    node::{Node, join},
+    node::{Node, join, split},
 };
 use crate::slab::lock;
 
@@ -58,22 +58,19 @@ impl Inner {
             return Err(NtStatus::INTERNAL_ERROR.into());
         };
         let how = How { want: *want, rights: *rights, no_follow: *no_follow };
-        if how.rights.write && *want != Want::Directory {
-            self.check_writable()?;
-        }
         let Some((name, parents)) = path.split_last() else {
             if *existence == Existence::MustNotExist {
                 return Err(NtStatus::OBJECT_NAME_COLLISION.into());
             }
             let opened = self.open_existing(b"", how)?.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
-            return Ok(self.opened(opened, Vec::new(), Vec::new(), false));
+            return Ok(self.opened(opened, Vec::new(), Vec::new()));
         };
         let exact = names::to_disk(name)?;
         // The spelling given is mostly right: one call then finds it.
         if *existence != Existence::MustNotExist {
             let disk = join(&to_disk_path(parents)?, &exact);
             if let Some(opened) = self.open_existing(&disk, how)? {
-                return Ok(self.opened(opened, disk, path.clone(), false));
+                return Ok(self.opened(opened, disk, path.clone()));
             }
         }
 
@@ -91,7 +88,7 @@ impl Inner {
                     let disk = join(&parent.disk, &real);
                     if let Some(opened) = self.open_existing(&disk, how)? {
                         let share = spelled(&parent.share, &real);
-                        return Ok(self.opened(opened, disk, share, false));
+                        return Ok(self.opened(opened, disk, share));
                     }
                     if Stat::at(parent.fd.as_fd(), &real).is_ok() {
                         // A symbolic link to nothing.
@@ -110,12 +107,11 @@ impl Inner {
                 Ok(fd) => {
                     known.made(parent.fd.as_fd(), &exact);
                     drop(known);
-                    // The file is there; that it lacks an attribute is no reason to say otherwise.
-                    let _ = meta::set_first(fd.as_fd(), *attributes, self.dot(&exact));
                     let stat = Stat::of(fd.as_fd())?;
+                    let kept = meta::set_first(fd.as_fd(), &stat, *attributes, self.dot(&exact));
                     let disk = join(&parent.disk, &exact);
                     let share = spelled(&parent.share, &exact);
-                    return Ok(self.opened(Opened { fd, stat, path_only: false }, disk, share, true));
+                    return Ok(self.insert(Opened { fd, stat, path_only: false }, kept, disk, share, true));
                 }
                 Err(Errno::EXIST) if *existence == Existence::MustNotExist => {
                     known.forget();
@@ -130,13 +126,22 @@ impl Inner {
         Err(NtStatus::SHARING_VIOLATION.into())
     }
 
-    fn opened(&self, opened: Opened, disk: Vec<u8>, share: Vec<Arc<str>>, created: bool) -> Done {
-        let Opened { fd, stat, path_only } = opened;
-        let name = disk.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        let kept = if stat.kind() == FileType::Symlink { None } else { Kept::of(fd.as_fd(), path_only) };
-        let metadata = stat.metadata(kept, self.dot(name));
-        let node = Node::new(fd, &stat, path_only, disk);
-        let handle = self.nodes.insert(Arc::new(node));
+    fn opened(&self, opened: Opened, disk: Vec<u8>, share: Vec<Arc<str>>) -> Done {
+        let link = opened.stat.kind() == FileType::Symlink;
+        let kept = if link { None } else { Kept::of(opened.fd.as_fd(), opened.path_only) };
+        self.insert(opened, kept, disk, share, false)
+    }
+
+    fn insert(
+        &self,
+        Opened { fd, stat, path_only }: Opened,
+        kept: Option<Kept>,
+        disk: Vec<u8>,
+        share: Vec<Arc<str>>,
+        created: bool,
+    ) -> Done {
+        let metadata = stat.metadata(kept, self.dot(split(&disk).1));
+        let handle = self.nodes.insert(Arc::new(Node::new(fd, &stat, path_only, disk)));
         Done::Opened { handle, metadata, created, path: SharePath(share) }
     }
 
@@ -144,7 +149,12 @@ impl Inner {
     fn open_existing(&self, disk: &[u8], how: How) -> Result<Option<Opened>, NtStatus> {
         let mut flags = CALM;
         flags.set(OFlags::NOFOLLOW, how.no_follow);
-        let access = if how.want == Want::Directory { OFlags::DIRECTORY } else { access(how.rights) };
+        let access = match how.want {
+            Want::Directory => OFlags::DIRECTORY,
+            // Whether it is a file, and may not be written, is seen below.
+            _ if self.options.read_only => OFlags::RDONLY,
+            _ => access(how.rights),
+        };
         let mut path_only = false;
         let mut result = self.root.open(disk, flags | access, Mode::empty());
         match result {
@@ -184,6 +194,9 @@ impl Inner {
         match (stat.kind(), how.want) {
             (FileType::RegularFile, Want::Directory) => Err(NtStatus::NOT_A_DIRECTORY),
             (FileType::Directory, Want::File) => Err(NtStatus::FILE_IS_A_DIRECTORY),
+            (FileType::RegularFile, _) if how.rights.write && self.options.read_only => {
+                Err(NtStatus::MEDIA_WRITE_PROTECTED)
+            }
             (FileType::RegularFile | FileType::Directory, _) => Ok(Some(Opened { fd, stat, path_only })),
             (FileType::Symlink, _) if how.no_follow => Ok(Some(Opened { fd, stat, path_only })),
             _ => Err(NtStatus::ACCESS_DENIED),

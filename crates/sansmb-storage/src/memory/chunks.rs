@@ -1,0 +1,231 @@
+//! The data of one file, with holes.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sansmb::wire::NtStatus;
+
+/// Bytes that a chunk covers. What lies past the end of its vector is zero.
+const CHUNK: u64 = 64 * 1024;
+/// Room is taken in these steps.
+pub(super) const BLOCK: u64 = 4096;
+/// The last offset that a file can have.
+pub(super) const MAX_OFFSET: u64 = i64::MAX as u64;
+
+/// How much of the capacity is taken.
+#[derive(Debug)]
+pub(super) struct Usage {
+    used: AtomicU64,
+    pub(super) capacity: u64,
+}
+
+impl Usage {
+    pub(super) fn new(capacity: u64) -> Arc<Self> {
+        Arc::new(Self { used: AtomicU64::new(0), capacity })
+    }
+
+    pub(super) fn free(&self) -> u64 {
+        self.capacity.saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn take(&self, bytes: u64) -> Result<(), NtStatus> {
+        let more = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.capacity);
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .map(drop)
+            .map_err(|_| NtStatus::DISK_FULL)
+    }
+
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// See the module's documentation. Everything that it takes of the capacity it gives back.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    chunks: BTreeMap<u64, Vec<u8>>,
+    length: u64,
+    taken: u64,
+    usage: Arc<Usage>,
+}
+
+/// Parts of a range that lie within one chunk each: its number, where in it, how much.
+fn parts(offset: u64, length: u64) -> impl Iterator<Item = (u64, usize, usize)> {
+    let end = offset.saturating_add(length);
+    let mut at = offset;
+    std::iter::from_fn(move || {
+        if at >= end {
+            return None;
+        }
+        let within = at % CHUNK;
+        let len = (CHUNK - within).min(end - at);
+        let part = (at / CHUNK, within as usize, len as usize);
+        at += len;
+        Some(part)
+    })
+}
+
+fn rounded(len: usize) -> u64 {
+    (len as u64).next_multiple_of(BLOCK)
+}
+
+impl Chunks {
+    pub(super) fn new(usage: Arc<Usage>) -> Self {
+        Self { chunks: BTreeMap::new(), length: 0, taken: 0, usage }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn allocated(&self) -> u64 {
+        self.taken
+    }
+
+    /// Appends what is in a range, up to the end of the file.
+    pub(super) fn read(&self, offset: u64, length: u64, into: &mut Vec<u8>) {
+        let length = length.min(self.length.saturating_sub(offset));
+        for (number, start, len) in parts(offset, length) {
+            let chunk = self.chunks.get(&number).map_or(&[][..], Vec::as_slice);
+            let there = chunk.get(start..).unwrap_or_default();
+            let there = there.get(..len).unwrap_or(there);
+            into.extend_from_slice(there);
+            into.resize(into.len() + (len - there.len()), 0);
+        }
+    }
+
+    /// Writes all of `data` or, where there is no room for it, nothing.
+    pub(super) fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), NtStatus> {
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_OFFSET);
+        let end = end.ok_or(NtStatus::INVALID_PARAMETER)?;
+        let mut more = 0;
+        for (number, start, len) in parts(offset, data.len() as u64) {
+            let had = self.chunks.get(&number).map_or(0, Vec::len);
+            more += rounded(had.max(start + len)) - rounded(had);
+        }
+        self.usage.take(more)?;
+        self.taken += more;
+        let mut rest = data;
+        for (number, start, len) in parts(offset, data.len() as u64) {
+            let (now, later) = rest.split_at(len);
+            rest = later;
+            let chunk = self.chunks.entry(number).or_default();
+            if chunk.len() < start + len {
+                let room = rounded(start + len) as usize;
+                chunk.reserve_exact(room.saturating_sub(chunk.len()));
+                chunk.resize(start + len, 0);
+            }
+            if let Some(place) = chunk.get_mut(start..start + len) {
+                place.copy_from_slice(now);
+            }
+        }
+        if !data.is_empty() {
+            self.length = self.length.max(end);
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_length(&mut self, length: u64) -> Result<(), NtStatus> {
+        if length > MAX_OFFSET {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        if length < self.length {
+            self.zero(length, self.length - length);
+        }
+        self.length = length;
+        Ok(())
+    }
+
+    /// Makes a range read as zeros; gives whole chunks and ends of chunks back.
+    pub(super) fn zero(&mut self, offset: u64, length: u64) {
+        let length = length.min(self.length.saturating_sub(offset));
+        let Some(last) = length.checked_sub(1).map(|more| offset + more) else { return };
+        // Only chunks that exist, so that a hole of any size costs nothing.
+        let numbers: Vec<u64> = self.chunks.range(offset / CHUNK..=last / CHUNK).map(|(n, _)| *n).collect();
+        for number in numbers {
+            let begin = number * CHUNK;
+            let start = offset.saturating_sub(begin) as usize;
+            let end = (last - begin + 1).min(CHUNK) as usize;
+            let Some(chunk) = self.chunks.get_mut(&number) else { continue };
+            let before = rounded(chunk.len());
+            if end < chunk.len() {
+                if let Some(part) = chunk.get_mut(start..end) {
+                    part.fill(0);
+                }
+            } else {
+                chunk.truncate(start);
+                chunk.shrink_to(rounded(start) as usize);
+            }
+            let freed = before - rounded(chunk.len());
+            if chunk.is_empty() {
+                self.chunks.remove(&number);
+            }
+            self.taken -= freed;
+            self.usage.give_back(freed);
+        }
+    }
+
+    /// The ranges that hold data, in chunks.
+    pub(super) fn ranges(&self, offset: u64, length: u64, limit: usize) -> Vec<(u64, u64)> {
+        let end = offset.saturating_add(length).min(self.length);
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        if offset >= end {
+            return ranges;
+        }
+        for (number, chunk) in self.chunks.range(offset / CHUNK..=(end - 1) / CHUNK) {
+            let start = (number * CHUNK).max(offset);
+            // The rest of a block is as good as written.
+            let stop = (number * CHUNK + rounded(chunk.len())).min(end);
+            if start >= stop {
+                continue;
+            }
+            let full = ranges.len() >= limit;
+            match ranges.last_mut() {
+                Some((at, len)) if *at + *len == start || full => *len = stop - *at,
+                _ => ranges.push((start, stop - start)),
+            }
+        }
+        ranges
+    }
+}
+
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        self.usage.give_back(self.taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_and_gives_back() {
+        let usage = Usage::new(1 << 20);
+        let mut chunks = Chunks::new(Arc::clone(&usage));
+        chunks.write((1 << 50) + 5, b"far").unwrap();
+        assert_eq!(chunks.allocated(), BLOCK);
+        chunks.write(CHUNK - 2, b"spans").unwrap();
+        assert_eq!(chunks.allocated(), BLOCK + CHUNK + BLOCK);
+        assert_eq!(usage.free(), (1 << 20) - chunks.allocated());
+        let before = usage.free();
+        assert_eq!(chunks.write(0, &vec![1; 2 << 20]), Err(NtStatus::DISK_FULL));
+        assert_eq!(usage.free(), before);
+        chunks.zero(CHUNK + 1, 100);
+        let mut data = Vec::new();
+        chunks.read(CHUNK - 2, 5, &mut data);
+        assert_eq!(data, b"spa\0\0");
+        chunks.zero(0, u64::MAX);
+        assert_eq!((chunks.allocated(), chunks.length()), (0, (1 << 50) + 8));
+        assert!(chunks.ranges(0, u64::MAX, 10).is_empty());
+        chunks.write(0, b"x").unwrap();
+        drop(chunks);
+        assert_eq!(usage.free(), 1 << 20);
+    }
+}

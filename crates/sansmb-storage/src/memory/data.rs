@@ -1,0 +1,98 @@
+//! Jobs on the data of files.
+
+use std::sync::Arc;
+
+use sansmb::wire::NtStatus;
+use sansmb_fileserver::storage::{Done, Handle, Job, Outcome};
+
+use super::{Memory, chunks::MAX_OFFSET, inode::Opened, read, write};
+
+/// How much is copied at a time.
+const STEP: u64 = 1 << 20;
+/// Ranges in one answer; the last may span holes.
+const RANGES: usize = 4096;
+
+impl Memory {
+    pub(super) fn data(&self, job: Job) -> Outcome {
+        match job {
+            Job::Read { handle, offset, length, mut into } => {
+                let file = self.readable(handle)?;
+                into.fill_with(|bytes| read(&file.inode.data).read(offset, length.into(), bytes));
+                Ok(Done::Read(into))
+            }
+            Job::Write { handle, offset, data, through: _ } => {
+                let file = self.writable(handle)?;
+                write(&file.inode.data).write(offset, &data)?;
+                file.inode.written(self.now());
+                Ok(Done::Written(data.len() as u64))
+            }
+            Job::SetLength { handle, length } => {
+                let file = self.writable(handle)?;
+                write(&file.inode.data).set_length(length)?;
+                file.inode.written(self.now());
+                Ok(Done::Nothing)
+            }
+            Job::Allocate { handle, length } => {
+                // Nothing is reserved, but what can never fit is said at once.
+                let file = self.writable(handle)?;
+                if length > MAX_OFFSET {
+                    return Err(NtStatus::INVALID_PARAMETER);
+                }
+                let more = length.saturating_sub(read(&file.inode.data).allocated());
+                if more > self.usage.free() { Err(NtStatus::DISK_FULL) } else { Ok(Done::Nothing) }
+            }
+            Job::Zero { handle, offset, length } => {
+                let file = self.writable(handle)?;
+                write(&file.inode.data).zero(offset, length);
+                file.inode.written(self.now());
+                Ok(Done::Nothing)
+            }
+            Job::Ranges { handle, offset, length } => {
+                let file = self.file(handle)?;
+                Ok(Done::Ranges(read(&file.inode.data).ranges(offset, length, RANGES)))
+            }
+            Job::Copy { from, from_offset, to, to_offset, length } => {
+                let (from, to) = (self.readable(from)?, self.writable(to)?);
+                self.copy(&from, from_offset, &to, to_offset, length)
+            }
+            _ => Err(NtStatus::NOT_SUPPORTED),
+        }
+    }
+
+    /// Ranges of one file that overlap end up as if the source had been read as a whole first.
+    fn copy(&self, from: &Opened, from_offset: u64, to: &Opened, to_offset: u64, length: u64) -> Outcome {
+        let fits = |offset: u64| offset.checked_add(length).is_some_and(|end| end <= MAX_OFFSET);
+        if !fits(from_offset) || !fits(to_offset) {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let length = length.min(read(&from.inode.data).length().saturating_sub(from_offset));
+        let backwards = from.inode.number == to.inode.number && to_offset > from_offset;
+        let mut buffer = Vec::new();
+        let mut done = 0;
+        while done < length {
+            let step = STEP.min(length - done);
+            let at = if backwards { length - done - step } else { done };
+            buffer.clear();
+            read(&from.inode.data).read(from_offset + at, step, &mut buffer);
+            write(&to.inode.data).write(to_offset + at, &buffer)?;
+            done += step;
+        }
+        to.inode.written(self.now());
+        Ok(Done::Written(length))
+    }
+
+    fn file(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
+        let opened = self.get(handle)?;
+        if opened.inode.directory { Err(NtStatus::INVALID_DEVICE_REQUEST) } else { Ok(opened) }
+    }
+
+    fn readable(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
+        let file = self.file(handle)?;
+        if file.rights.read { Ok(file) } else { Err(NtStatus::ACCESS_DENIED) }
+    }
+
+    fn writable(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
+        let file = self.file(handle)?;
+        if file.rights.write { Ok(file) } else { Err(NtStatus::ACCESS_DENIED) }
+    }
+}

@@ -1,0 +1,131 @@
+//! Files and directories, apart from their names.
+
+use std::sync::{Arc, Mutex, RwLock, atomic::AtomicU32, atomic::Ordering};
+
+use sansmb::wire::{FileAttributes, FileTime, NtStatus};
+use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Rights};
+
+use super::chunks::{BLOCK, Chunks, Usage};
+use crate::{
+    attributes::{settable, shown},
+    slab::lock,
+};
+
+/// Capacity that a file takes before it holds anything: so that names alone cannot fill the memory.
+const OVERHEAD: u64 = 512;
+
+/// A file or directory.
+#[derive(Debug)]
+pub(super) struct Inode {
+    pub(super) number: u64,
+    pub(super) directory: bool,
+    pub(super) data: RwLock<Chunks>,
+    pub(super) links: AtomicU32,
+    times: Mutex<Times>,
+    usage: Arc<Usage>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    created: FileTime,
+    accessed: FileTime,
+    written: FileTime,
+    changed: FileTime,
+    attributes: FileAttributes,
+}
+
+impl Inode {
+    pub(super) fn new(
+        number: u64,
+        directory: bool,
+        attributes: FileAttributes,
+        now: FileTime,
+        usage: &Arc<Usage>,
+    ) -> Result<Self, NtStatus> {
+        usage.take(OVERHEAD)?;
+        Ok(Self {
+            number,
+            directory,
+            data: RwLock::new(Chunks::new(Arc::clone(usage))),
+            links: AtomicU32::new(1),
+            times: Mutex::new(Times {
+                created: now,
+                accessed: now,
+                written: now,
+                changed: now,
+                attributes: settable(attributes),
+            }),
+            usage: Arc::clone(usage),
+        })
+    }
+
+    pub(super) fn metadata(&self, volume: u64) -> Metadata {
+        let (length, allocated) = {
+            let data = super::read(&self.data);
+            (data.length(), data.allocated())
+        };
+        let times = *lock(&self.times);
+        Metadata {
+            node: NodeId { volume, file: self.number },
+            created: times.created,
+            accessed: times.accessed,
+            written: times.written,
+            changed: times.changed,
+            length,
+            allocated: allocated.next_multiple_of(BLOCK),
+            attributes: shown(times.attributes, self.directory, false),
+            links: self.links.load(Ordering::Relaxed),
+            reparse_tag: 0,
+        }
+    }
+
+    /// Its data or, for a directory, its entries were changed.
+    pub(super) fn written(&self, now: FileTime) {
+        let mut times = lock(&self.times);
+        times.written = now;
+        times.changed = now;
+    }
+
+    pub(super) fn change(&self, changes: &Changes, now: FileTime) {
+        let mut times = lock(&self.times);
+        times.changed = changes.changed.unwrap_or(now);
+        times.created = changes.created.unwrap_or(times.created);
+        times.accessed = changes.accessed.unwrap_or(times.accessed);
+        times.written = changes.written.unwrap_or(times.written);
+        times.attributes = changes.attributes.map_or(times.attributes, settable);
+    }
+}
+
+impl Drop for Inode {
+    fn drop(&mut self) {
+        self.usage.give_back(OVERHEAD);
+    }
+}
+
+/// One name of a file. It moves with the name, so that whoever opened the file through it finds it
+/// wherever it was renamed to.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Number of the directory and folded name; nothing once it is removed.
+    pub(super) place: Mutex<Option<(u64, Arc<str>)>>,
+}
+
+/// What a handle stands for.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) inode: Arc<Inode>,
+    /// Nothing for the root.
+    pub(super) link: Option<Arc<Link>>,
+    pub(super) rights: Rights,
+    pub(super) position: Mutex<Position>,
+}
+
+/// How far a listing has come.
+#[derive(Debug, Default)]
+pub(super) enum Position {
+    #[default]
+    Start,
+    /// The folded name that was listed last.
+    After(Arc<str>),
+    End,
+}

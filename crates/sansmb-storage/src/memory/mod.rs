@@ -1,0 +1,307 @@
+//! A share in memory.
+
+mod chunks;
+mod data;
+mod inode;
+mod tree;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use sansmb::wire::{FileAttributes, FileTime, NtStatus};
+use sansmb_fileserver::storage::{
+    Completion, Done, Entry, Existence, Handle, Job, Outcome, SharePath, Space, Storage, StorageTraits, Want,
+};
+
+use self::{
+    chunks::{BLOCK, Usage},
+    inode::{Inode, Link, Opened, Position},
+    tree::{Child, Names, ROOT, check_name},
+};
+use crate::{
+    fold,
+    slab::{Slab, lock},
+};
+
+/// Entries in one batch of a listing, whatever is asked for.
+const BATCH: usize = 4096;
+
+/// How a [`Memory`] behaves.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MemoryOptions {
+    /// Volume label that clients show.
+    pub label: String,
+    /// Bytes that all files may take together: their data in blocks of 4 KiB, and 512 bytes for
+    /// each file and directory.
+    pub capacity: u64,
+    /// What time it is, for the times of files.
+    pub clock: fn() -> FileTime,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        Self { label: "memory".into(), capacity: 1 << 30, clock: system_time }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the default of an option")]
+fn system_time() -> FileTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    FileTime::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+/// Keeps files in memory: for tests, demonstrations and data that nobody needs tomorrow.
+///
+/// Every job ends before [`Storage::submit`] returns. Holes take no room.
+#[derive(Debug)]
+pub struct Memory {
+    names: Mutex<Names>,
+    opened: Slab<Opened>,
+    usage: Arc<Usage>,
+    clock: fn() -> FileTime,
+    volume: u64,
+    traits: StorageTraits,
+}
+
+impl Memory {
+    /// An empty share.
+    pub fn new(options: MemoryOptions) -> Self {
+        /// Tells the shares of one process apart.
+        static VOLUMES: AtomicU64 = AtomicU64::new(1);
+        let volume = VOLUMES.fetch_add(1, Ordering::Relaxed);
+        let usage = Usage::new(options.capacity);
+        let now = (options.clock)();
+        // The root is free, so that there is one whatever the capacity.
+        let free = Usage::new(u64::MAX);
+        let root = Inode::new(ROOT, true, FileAttributes::empty(), now, &free);
+        let root = root.expect("there is room in an empty volume");
+        Self {
+            names: Mutex::new(Names::new(Arc::new(root))),
+            opened: Slab::default(),
+            usage,
+            clock: options.clock,
+            volume,
+            traits: StorageTraits {
+                label: options.label,
+                serial: 0x5ab0_0000 | (volume as u32 & 0xffff),
+                file_system: "NTFS".into(),
+                created: now,
+                read_only: false,
+                max_name_len: 255,
+            },
+        }
+    }
+
+    fn now(&self) -> FileTime {
+        (self.clock)()
+    }
+
+    fn get(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
+        self.opened.get(handle).ok_or(NtStatus::FILE_CLOSED)
+    }
+
+    fn directory(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
+        let opened = self.get(handle)?;
+        if opened.inode.directory { Ok(opened) } else { Err(NtStatus::INVALID_PARAMETER) }
+    }
+
+    fn attempt(&self, job: Job) -> Outcome {
+        match job {
+            Job::Open { .. } => self.open(job),
+            Job::Close { handle } => {
+                self.opened.remove(handle).map(|_| Done::Nothing).ok_or(NtStatus::FILE_CLOSED)
+            }
+            Job::Flush { handle } => self.get(handle).map(|_| Done::Nothing),
+            Job::Stat { handle } => Ok(Done::Metadata(self.get(handle)?.inode.metadata(self.volume))),
+            Job::Find { handle, name } => {
+                let dir = self.directory(handle)?;
+                let names = lock(&self.names);
+                let child = names.get(dir.inode.number, &fold(&name)).ok_or(NtStatus::NO_SUCH_FILE)?;
+                Ok(Done::Found(self.entry(child)))
+            }
+            Job::List { handle, restart, limit } => {
+                let dir = self.directory(handle)?;
+                let mut position = lock(&dir.position);
+                if restart {
+                    *position = Position::Start;
+                }
+                let names = lock(&self.names);
+                let (children, end) = names.list(dir.inode.number, &mut position, limit.min(BATCH));
+                drop(names);
+                Ok(Done::Entries { entries: children.iter().map(|child| self.entry(child)).collect(), end })
+            }
+            Job::Change { handle, changes } => {
+                self.get(handle)?.inode.change(&changes, self.now());
+                Ok(Done::Nothing)
+            }
+            Job::Rename { handle, to, replace } => self.rename(handle, &to, replace),
+            Job::Link { handle, to, replace } => self.link(handle, &to, replace),
+            Job::Unlink { handle } => {
+                let opened = self.get(handle)?;
+                let mut names = lock(&self.names);
+                let (dir, folded) = place(&opened)?;
+                names.remove(dir, &folded, self.now()).map(|()| Done::Nothing)
+            }
+            Job::IsEmpty { handle } => {
+                let dir = self.directory(handle)?;
+                Ok(Done::Empty(lock(&self.names).is_empty(dir.inode.number)))
+            }
+            Job::Space { handle } => {
+                self.get(handle)?;
+                let free = self.usage.free();
+                let total = self.usage.capacity;
+                Ok(Done::Space(Space { total, available: free, free, block: BLOCK as u32 }))
+            }
+            other => self.data(other),
+        }
+    }
+
+    fn entry(&self, child: &Child) -> Entry {
+        Entry { name: Arc::clone(&child.name), metadata: child.inode.metadata(self.volume) }
+    }
+
+    fn open(&self, job: Job) -> Outcome {
+        let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow: _ } = job
+        else {
+            return Err(NtStatus::INTERNAL_ERROR);
+        };
+        let mut names = lock(&self.names);
+        let mut created = false;
+        let (inode, link, path) = match path.split_last() {
+            None => (names.inode(ROOT).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?, None, Vec::new()),
+            Some((name, parents)) => {
+                check_name(name)?;
+                let (way, mut spelled) = names.locate(parents)?;
+                let dir = way.last().copied().unwrap_or(ROOT);
+                let child = match names.get(dir, &fold(name)) {
+                    Some(child) => child.clone(),
+                    None if existence == Existence::MustExist => {
+                        return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
+                    }
+                    None => {
+                        created = true;
+                        let (number, now) = (names.next_number(), self.now());
+                        let directory = want == Want::Directory;
+                        let inode = Inode::new(number, directory, attributes, now, &self.usage)?;
+                        let child =
+                            Child { name: Arc::clone(name), inode: Arc::new(inode), link: Arc::default() };
+                        names.insert(dir, child.clone(), now);
+                        child
+                    }
+                };
+                spelled.push(child.name);
+                (child.inode, Some(child.link), spelled)
+            }
+        };
+        drop(names);
+        if existence == Existence::MustNotExist && !created {
+            return Err(NtStatus::OBJECT_NAME_COLLISION);
+        }
+        match (want, inode.directory) {
+            (Want::File, true) => return Err(NtStatus::FILE_IS_A_DIRECTORY),
+            (Want::Directory, false) => return Err(NtStatus::NOT_A_DIRECTORY),
+            _ => {}
+        }
+        let metadata = inode.metadata(self.volume);
+        let opened = Opened { inode, link, rights, position: Mutex::default() };
+        let handle = self.opened.insert(Arc::new(opened));
+        Ok(Done::Opened { handle, metadata, created, path: SharePath(path) })
+    }
+
+    fn rename(&self, handle: Handle, SharePath(to): &SharePath, replace: bool) -> Outcome {
+        let opened = self.get(handle)?;
+        let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        check_name(name)?;
+        let mut names = lock(&self.names);
+        let (from, from_folded) = place(&opened)?;
+        let (way, _) = names.locate(parents)?;
+        if way.contains(&opened.inode.number) {
+            // A directory into itself.
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        let dir = way.last().copied().unwrap_or(ROOT);
+        let (folded, now) = (fold(name), self.now());
+        // The file itself under another spelling makes room by moving.
+        let itself = from == dir && *from_folded == *folded;
+        if let Some(taken) = names.get(dir, &folded).filter(|_| !itself) {
+            if taken.inode.number != opened.inode.number {
+                self.check_replaceable(taken, opened.inode.directory, replace)?;
+            }
+            names.remove(dir, &folded, now)?;
+        }
+        let mut child = names.take(from, &from_folded, now).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+        child.name = Arc::clone(name);
+        names.insert(dir, child, now);
+        Ok(Done::Nothing)
+    }
+
+    fn link(&self, handle: Handle, SharePath(to): &SharePath, replace: bool) -> Outcome {
+        let opened = self.get(handle)?;
+        if opened.inode.directory {
+            return Err(NtStatus::FILE_IS_A_DIRECTORY);
+        }
+        let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        check_name(name)?;
+        let mut names = lock(&self.names);
+        place(&opened)?;
+        let (way, _) = names.locate(parents)?;
+        let dir = way.last().copied().unwrap_or(ROOT);
+        let (folded, now) = (fold(name), self.now());
+        if let Some(taken) = names.get(dir, &folded) {
+            self.check_replaceable(taken, false, replace)?;
+            if taken.inode.number == opened.inode.number {
+                return Ok(Done::Nothing);
+            }
+            names.remove(dir, &folded, now)?;
+        }
+        opened.inode.links.fetch_add(1, Ordering::Relaxed);
+        let child = Child {
+            name: Arc::clone(name),
+            inode: Arc::clone(&opened.inode),
+            link: Arc::new(Link::default()),
+        };
+        names.insert(dir, child, now);
+        Ok(Done::Nothing)
+    }
+
+    /// [MS-FSA] 2.1.5.15.12: directories are never replaced, nor replace anything.
+    fn check_replaceable(&self, taken: &Child, by_directory: bool, replace: bool) -> Result<(), NtStatus> {
+        if !replace {
+            Err(NtStatus::OBJECT_NAME_COLLISION)
+        } else if taken.inode.directory || by_directory {
+            Err(NtStatus::ACCESS_DENIED)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Where the name is under which something was opened.
+fn place(opened: &Opened) -> Result<(u64, Arc<str>), NtStatus> {
+    let link = opened.link.as_ref().ok_or(NtStatus::ACCESS_DENIED)?;
+    lock(&link.place).clone().ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)
+}
+
+impl Storage for Memory {
+    fn submit(&self, job: Job, done: Completion) {
+        done(self.attempt(job));
+    }
+
+    fn traits(&self) -> StorageTraits {
+        self.traits.clone()
+    }
+}
+
+fn read<T>(it: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    it.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(it: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    it.write().unwrap_or_else(PoisonError::into_inner)
+}

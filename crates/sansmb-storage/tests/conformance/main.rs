@@ -1,0 +1,41 @@
+//! One set of rules for every backend, run against each of them.
+
+#![cfg(target_os = "linux")]
+
+mod data;
+mod helpers;
+mod local_only;
+mod names;
+mod open;
+mod removal;
+mod rename;
+
+use helpers::Fixture;
+
+/// Makes a test of each rule for each backend.
+macro_rules! rules {
+    ($($module:ident: $($rule:ident),* $(,)?;)*) => {
+        mod local {
+            $($(#[test] fn $rule() { super::$module::$rule(&*super::Fixture::local()) })*)*
+        }
+        mod memory {
+            $($(#[test] fn $rule() { super::$module::$rule(&*super::Fixture::memory()) })*)*
+        }
+    };
+}
+
+rules! {
+    open: existence, kinds, missing_parents, root, attributes_of_new_files, stale_handles, rights,
+        concurrent_creates_make_one;
+    names: other_case_finds_the_same, case_is_kept, lookup_in_directories, unusual_names,
+        ten_thousand_files, listing_in_batches, listing_while_it_changes, vanishing_entries_are_skipped;
+    data: write_then_read, holes_read_as_zeros, reading_past_the_end, o9_offsets_beyond_the_end_of_numbers,
+        setting_length, allocate_keeps_the_length, copying, copying_onto_itself, zeroing, ranges,
+        times_and_attributes, created_survives_writes, large_reads_and_writes, concurrent_use,
+        huge_offset_takes_no_room;
+    removal: unlink_while_open, directories_must_be_empty, unlink_never_hits_another_file, is_empty,
+        root_stays, unlink_in_renamed_directory, unlink_twice;
+    rename: rename_and_replace, case_only, into_other_directory, directory_into_itself, onto_directory,
+        handle_follows, onto_itself, hard_links, link_replaces, rename_onto_own_link, onto_other_case,
+        missing_target_directory;
+}
