@@ -4,6 +4,7 @@ use std::io;
 
 use sansmb::{
     client::{CloseReason, OpError},
+    rpc::RpcError,
     wire::{DecodeError, NtStatus},
 };
 
@@ -20,6 +21,9 @@ pub enum Error {
     /// The server's answer does not parse.
     #[error("the server sent a malformed answer: {0}")]
     Malformed(#[from] DecodeError),
+    /// A remote procedure call failed.
+    #[error("{0}")]
+    Rpc(#[from] RpcError),
     /// The server's answer parses but makes no sense.
     #[error("the server's answer makes no sense: {0}")]
     Unexpected(&'static str),

@@ -12,7 +12,7 @@ mod stream;
 pub use connection::{Connection, DEFAULT_PORT};
 pub use dir::{DirStream, Entry};
 pub use file::File;
-pub use pipe::{ShareInfo, shares};
+pub use pipe::ShareInfo;
 pub use session::Session;
 pub use share::{FsSpace, Metadata, OpenOptions, Share};
 pub use stream::{ReadStream, WriteStream};
