@@ -7,6 +7,8 @@ pub mod client;
 mod clock;
 mod error;
 pub mod runtime;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::Clock;
 pub use error::{Error, Result};
