@@ -51,8 +51,12 @@ impl Channel {
     /// Tells the client that the answer takes a while, [MS-SMB2] 3.3.4.2. The token stays owed.
     /// Doing it twice does nothing the second time.
     pub fn pend<O: Op>(&mut self, token: &Token<O>) -> Result<(), PendError> {
-        let serial = token.id().serial;
-        let request = self.in_flight.get_mut(&serial).ok_or(Gone)?;
+        self.pend_request(token.id())
+    }
+
+    /// The same for whoever knows the request only by name, because its token is kept elsewhere.
+    pub fn pend_request(&mut self, id: RequestId) -> Result<(), PendError> {
+        let request = self.in_flight.get_mut(&id.serial).filter(|_| id.conn == self.id).ok_or(Gone)?;
         if request.async_id.is_some() {
             return Ok(());
         }

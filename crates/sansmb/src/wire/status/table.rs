@@ -94,6 +94,7 @@ statuses! {
     0xC000_0018 CONFLICTING_ADDRESSES "The addresses overlap others.",
     0xC000_001C INVALID_SYSTEM_SERVICE "There is no such system service.",
     0xC000_001E INVALID_LOCK_SEQUENCE "Locks were released in the wrong order.",
+    0xC000_001F INVALID_VIEW_SIZE "The range lies behind the end of the file.",
     0xC000_0020 INVALID_FILE_FOR_SECTION "The file cannot be mapped.",
     0xC000_0022 ACCESS_DENIED "Access is denied.",
     0xC000_0023 BUFFER_TOO_SMALL "The buffer is too small and nothing was sent.",

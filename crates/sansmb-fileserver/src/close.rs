@@ -1,0 +1,249 @@
+//! CLOSE, [MS-SMB2] 3.3.5.10 and [MS-FSA] 2.1.5.5.
+//!
+//! ```text
+//! asked for --> (its jobs are done) --> out of the tables --> restored --> unlinked --> looked at --> closed
+//! ```
+//!
+//! From the first step on the FileId is gone. Locks and share modes stay until the jobs are done
+//! that rely on them.
+
+use sansmb::{
+    server::{Request, Token, op},
+    wire::{CloseFlags, CloseRequest, CloseResponse, CompletionFilter, NtStatus, fscc::NotifyAction},
+};
+
+use crate::{
+    create::shown_attributes,
+    nodes::PathKey,
+    opens::{FileOpen, Object, OpenId},
+    server::FileServer,
+    session::GroupId,
+    storage::{Changes, Done, Existence, Handle, Job, Metadata, Outcome, Rights, Want},
+    task::Task,
+};
+
+/// Who waits until an open is closed.
+#[derive(Debug)]
+pub(crate) enum CloseReply {
+    /// A CLOSE, and whether it wants the attributes.
+    Request { token: Token<op::Close>, post_query: bool },
+    /// The end of a session or a tree connect.
+    Group(GroupId),
+    Nobody,
+}
+
+/// An open that is out of the tables.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    file: Box<FileOpen>,
+    reply: CloseReply,
+    key: PathKey,
+    stage: Stage,
+    /// It took the name with it.
+    deletes: bool,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Times that the client froze are put back.
+    Restore,
+    /// The name changed under the handle: a handle for the current one is needed.
+    Reopen,
+    Unlink,
+    /// The name is removed through this handle, which is closed afterwards.
+    UnlinkThrough(Handle),
+    Look,
+    Close,
+}
+
+impl FileServer {
+    pub(crate) fn close(&mut self, request: Request<op::Close>) {
+        let Request { token, origin, message } = request;
+        let Ok(CloseRequest { flags, .. }) = message.body() else {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        };
+        match self.lookup(&origin, &message) {
+            Ok(id) => {
+                let post_query = flags.contains(CloseFlags::POSTQUERY_ATTRIB);
+                self.begin_close(id, CloseReply::Request { token, post_query });
+            }
+            Err(status) => self.fail(token, status),
+        }
+    }
+
+    /// Starts to close an open. What waits on it is answered; its jobs come to their end.
+    pub(crate) fn begin_close(&mut self, id: OpenId, reply: CloseReply) {
+        let Some(open) = self.opens.get_mut(&id) else { return };
+        if open.closing.is_some() {
+            return;
+        }
+        open.closing = Some(reply);
+        let busy = open.busy;
+        if let Some(file) = open.file_mut() {
+            let queries = std::mem::take(&mut file.queries);
+            for query in queries {
+                self.fail(query.token, NtStatus::FILE_CLOSED);
+            }
+        }
+        self.end_watch(id, NtStatus::NOTIFY_CLEANUP);
+        self.drop_lock_waiters(id);
+        if busy == 0 {
+            self.clean_up(id);
+        }
+    }
+
+    /// Takes an open on which nothing runs any more out of the tables.
+    pub(crate) fn clean_up(&mut self, id: OpenId) {
+        self.report_modified(id);
+        let Some(open) = self.opens.remove(&id) else { return };
+        if let Some(session) = self.sessions.get_mut(&open.session) {
+            session.opens.remove(&id);
+        }
+        let reply = open.closing.unwrap_or(CloseReply::Nobody);
+        let Object::File(file) = open.object else {
+            return self.answer_close(reply, None);
+        };
+        let key = PathKey::new(file.share.volume, &file.path);
+        let mut deletes = false;
+        let mut doomed_now = false;
+        if let Some(node) = self.nodes.get_mut(file.node) {
+            node.share_modes.remove(file.claim);
+            node.locks.release(id);
+            if let Some(link) = node.links.get_mut(&key) {
+                doomed_now = file.delete_on_close && !link.delete_pending;
+                link.delete_pending |= file.delete_on_close;
+                let last = link.opens.len() == 1 && link.opens.contains(&id);
+                deletes = last && link.delete_pending && !link.unlinking;
+                link.unlinking |= deletes;
+            }
+        }
+        if doomed_now && file.directory {
+            self.end_watches_at(&key, NtStatus::DELETE_PENDING);
+        }
+        let node = file.node;
+        self.nodes.remove(node, &key, id);
+        self.grant_locks(node);
+        let restore = file.frozen.is_set() && file.wrote;
+        let stage = if restore && !deletes { Stage::Restore } else { Stage::Unlink };
+        let closing = Closing { file, reply, key, stage, deletes, metadata: None };
+        if stage == Stage::Restore { self.close_next(Box::new(closing)) } else { self.after_restore(Box::new(closing)) }
+    }
+
+    fn after_restore(&mut self, mut closing: Box<Closing>) {
+        closing.stage = if !closing.deletes {
+            Stage::Look
+        } else if closing.file.handle_path == closing.file.path {
+            Stage::Unlink
+        } else {
+            Stage::Reopen
+        };
+        if closing.stage == Stage::Look { self.after_unlink(closing) } else { self.close_next(closing) }
+    }
+
+    fn after_unlink(&mut self, mut closing: Box<Closing>) {
+        let look = !closing.deletes && matches!(closing.reply, CloseReply::Request { post_query: true, .. });
+        closing.stage = if look { Stage::Look } else { Stage::Close };
+        self.close_next(closing);
+    }
+
+    /// Emits the job of the current stage.
+    fn close_next(&mut self, closing: Box<Closing>) {
+        let handle = closing.file.handle;
+        let job = match closing.stage {
+            Stage::Restore => Job::Change { handle, changes: closing.file.frozen.changes() },
+            Stage::Reopen => Job::Open {
+                path: closing.file.path.clone(),
+                want: Want::Any,
+                existence: Existence::MustExist,
+                rights: Rights::default(),
+                attributes: Default::default(),
+                no_follow: true,
+            },
+            Stage::Unlink => Job::Unlink { handle },
+            Stage::UnlinkThrough(other) => Job::Unlink { handle: other },
+            Stage::Look => Job::Stat { handle },
+            Stage::Close => Job::Close { handle },
+        };
+        let share = closing.file.share.clone();
+        self.job(&share, job, Task::Close(closing));
+    }
+
+    /// A job of a close is done.
+    pub(crate) fn close_step(&mut self, mut closing: Box<Closing>, outcome: Outcome) {
+        match closing.stage {
+            Stage::Restore => self.after_restore(closing),
+            Stage::Reopen => match outcome {
+                Ok(Done::Opened { handle, metadata, .. }) if metadata.node == closing.file.node => {
+                    closing.stage = Stage::UnlinkThrough(handle);
+                    self.close_next(closing);
+                }
+                Ok(Done::Opened { handle, .. }) => {
+                    let share = closing.file.share.clone();
+                    self.job(&share, Job::Close { handle }, Task::Discard);
+                    self.unlinked(closing, false);
+                }
+                _ => self.unlinked(closing, false),
+            },
+            Stage::Unlink => self.unlinked(closing, outcome.is_ok()),
+            Stage::UnlinkThrough(other) => {
+                let share = closing.file.share.clone();
+                self.job(&share, Job::Close { handle: other }, Task::Discard);
+                self.unlinked(closing, outcome.is_ok());
+            }
+            Stage::Look => {
+                if let Ok(Done::Metadata(metadata)) = outcome {
+                    closing.metadata = Some(metadata);
+                }
+                closing.stage = Stage::Close;
+                self.close_next(closing);
+            }
+            Stage::Close => self.answer_close(closing.reply, closing.metadata),
+        }
+    }
+
+    /// The name is removed, or could not be: a directory, say, that got an entry meanwhile.
+    fn unlinked(&mut self, mut closing: Box<Closing>, done: bool) {
+        let node = closing.file.node;
+        self.nodes.forget(node, &closing.key);
+        if done {
+            self.note_deleted(node);
+            let kind =
+                if closing.file.directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
+            let (volume, path) = (closing.file.share.volume, closing.file.path.clone());
+            self.report_path(volume, &path, NotifyAction::REMOVED, kind);
+        }
+        closing.deletes = done;
+        self.after_unlink(closing);
+    }
+
+    fn answer_close(&mut self, reply: CloseReply, metadata: Option<Metadata>) {
+        match reply {
+            CloseReply::Request { token, .. } => {
+                let response = metadata.map_or_else(CloseResponse::default, |metadata| CloseResponse {
+                    flags: CloseFlags::POSTQUERY_ATTRIB,
+                    creation_time: metadata.created,
+                    last_access_time: metadata.accessed,
+                    last_write_time: metadata.written,
+                    change_time: metadata.changed,
+                    allocation_size: metadata.allocated,
+                    end_of_file: metadata.length,
+                    file_attributes: shown_attributes(metadata.attributes),
+                });
+                self.succeed(token, &response);
+            }
+            CloseReply::Group(group) => self.leave_group(group),
+            CloseReply::Nobody => {}
+        }
+    }
+}
+
+impl crate::opens::Frozen {
+    pub(crate) fn is_set(&self) -> bool {
+        *self != Self::default()
+    }
+
+    fn changes(&self) -> Changes {
+        Changes { written: self.written, accessed: self.accessed, changed: self.changed, ..Changes::default() }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a file server is set to.
+
+use std::sync::Arc;
+
+use sansmb::auth::Acceptor;
+
+use crate::storage::Storage;
+
+/// Settings of a [`FileServer`](crate::FileServer).
+#[derive(Debug, Clone)]
+pub struct FileServerConfig {
+    /// The server's name, as clients show it.
+    pub name: String,
+    /// A remark that clients show beside the name.
+    pub comment: String,
+    /// Checks users.
+    pub acceptor: Arc<dyn Acceptor>,
+    /// What is served. `IPC$` need not be among them: it is always there.
+    pub shares: Vec<ShareConfig>,
+    /// What clients may use up.
+    pub limits: Limits,
+}
+
+impl FileServerConfig {
+    /// A server without shares and with the usual limits.
+    pub fn new(name: impl Into<String>, acceptor: Arc<dyn Acceptor>) -> Self {
+        Self {
+            name: name.into(),
+            comment: String::new(),
+            acceptor,
+            shares: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Adds a share.
+    #[must_use]
+    pub fn with_share(mut self, share: ShareConfig) -> Self {
+        self.shares.push(share);
+        self
+    }
+}
+
+/// A share for files.
+#[derive(Debug, Clone)]
+pub struct ShareConfig {
+    /// Its name, compared without regard to case.
+    pub name: String,
+    /// A remark that clients show beside the name.
+    pub comment: String,
+    /// Where its files are.
+    pub storage: Arc<dyn Storage>,
+    /// Nothing may be changed through it.
+    pub read_only: bool,
+    /// Only encrypted requests are taken.
+    pub encrypt: bool,
+    /// Who may connect to it.
+    pub access: Access,
+}
+
+impl ShareConfig {
+    /// A share that all users may read and write.
+    pub fn new(name: impl Into<String>, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            name: name.into(),
+            comment: String::new(),
+            storage,
+            read_only: false,
+            encrypt: false,
+            access: Access::Users,
+        }
+    }
+}
+
+/// Who may connect to a share.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Everybody whose secret was verified.
+    #[default]
+    Users,
+    /// These users, compared without regard to case.
+    List(Vec<String>),
+    /// Everybody, guests and anonymous sessions included.
+    Guests,
+}
+
+/// What clients may use up; past it they get INSUFFICIENT_RESOURCES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Opens of one session.
+    pub opens_per_session: usize,
+    /// Opens of the server.
+    pub opens: usize,
+    /// Byte-range locks of one open.
+    pub locks_per_open: usize,
+    /// Requests of one connection that wait for something: a lock, a change, their turn.
+    pub waiting_per_connection: usize,
+    /// Bytes of changes that are kept for one watch between its requests.
+    pub notify_buffer: usize,
+    /// Bytes that one pipe keeps in each direction.
+    pub pipe_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            opens_per_session: 16_384,
+            opens: 65_536,
+            locks_per_open: 16_384,
+            waiting_per_connection: 512,
+            notify_buffer: 64 << 10,
+            pipe_buffer: 1 << 20,
+        }
+    }
+}

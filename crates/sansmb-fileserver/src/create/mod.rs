@@ -1,0 +1,423 @@
+//! CREATE, [MS-SMB2] 3.3.5.9 and [MS-FSA] 2.1.5.1.
+//!
+//! ```text
+//! checked --> looked up --+--> refused: handle closed
+//!                         +--> entered into the table --> truncated --> changed --> reserved --> answered
+//! ```
+//!
+//! The lookup never truncates. Whoever may not have the file is refused before it is touched, and
+//! whoever may is in the table, where others see its share mode, before its data goes.
+
+pub(crate) mod checks;
+pub(crate) mod path;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use checks::{SETTABLE, Wish};
+use sansmb::{
+    server::{Failure, Origin, Reply, Request, Token, op},
+    wire::{
+        AccessMask, CompletionFilter, CreateAction, CreateContextReply, CreateDisposition, CreateOptions,
+        CreateResponse, FileAttributes, NtStatus, OplockLevel, fscc::NotifyAction,
+    },
+};
+
+use crate::{
+    close::CloseReply,
+    action::JobId,
+    nodes::PathKey,
+    opens::{FileOpen, Frozen, Object, Open, OpenId},
+    server::FileServer,
+    share_modes::Claim,
+    shares::{IPC, Share},
+    storage::{Changes, Done, Existence, Handle, Job, Metadata, Outcome, Rights, SharePath, Want},
+    task::{Step, Task},
+};
+
+/// A lookup that found a file just as it was deleted is tried again so often.
+const MAX_TRIES: u8 = 8;
+
+/// A CREATE that is under way.
+#[derive(Debug)]
+pub(crate) struct Creating {
+    id: OpenId,
+    token: Token<op::Create>,
+    origin: Origin,
+    share: Arc<Share>,
+    wish: Wish,
+    rights: Rights,
+    tries: u8,
+    action: CreateAction,
+    stage: Stage,
+}
+
+/// How far a file that is in the table has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Truncate,
+    Change,
+    Reserve,
+    Look,
+}
+
+impl FileServer {
+    pub(crate) fn create(&mut self, request: Request<op::Create>) {
+        let Request { token, origin, message } = request;
+        if let Err(status) = self.may_create(&origin) {
+            return self.fail(token, status);
+        }
+        let Ok(body) = message.body() else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        if origin.share == IPC {
+            return self.create_pipe(token, origin, &body);
+        }
+        let Some(share) = self.shares.get(origin.share) else {
+            return self.fail(token, NtStatus::NETWORK_NAME_DELETED);
+        };
+        let wish = match Wish::new(&body, &share) {
+            Ok(wish) => wish,
+            Err(status) => return self.fail(token, status),
+        };
+        let id = self.new_open();
+        self.creating.insert(id, (origin.tree, None));
+        if let Some(session) = self.sessions.get_mut(&origin.session) {
+            session.opens.insert(id);
+        }
+        let rights = wish.rights();
+        let creating = Creating {
+            id,
+            token,
+            origin,
+            share,
+            wish,
+            rights,
+            tries: 0,
+            action: CreateAction::OPENED,
+            stage: Stage::Truncate,
+        };
+        self.look_up(Box::new(creating));
+    }
+
+    /// Whether a session may have one more open on a tree.
+    pub(crate) fn may_create(&self, origin: &Origin) -> Result<(), NtStatus> {
+        let session = self.sessions.get(&origin.session).filter(|s| !s.ending);
+        let session = session.ok_or(NtStatus::USER_SESSION_DELETED)?;
+        if session.ending_trees.contains(&origin.tree) {
+            return Err(NtStatus::NETWORK_NAME_DELETED);
+        }
+        let limits = &self.config.limits;
+        if session.opens.len() >= limits.opens_per_session || self.opens.len() + self.creating.len() >= limits.opens {
+            return Err(NtStatus::INSUFFICIENT_RESOURCES);
+        }
+        Ok(())
+    }
+
+    fn look_up(&mut self, creating: Box<Creating>) {
+        let wish = &creating.wish;
+        let key = PathKey::new(creating.share.volume, &wish.path);
+        if self.nodes.is_beneath_doomed(&key) {
+            return self.refuse(creating, None, NtStatus::DELETE_PENDING);
+        }
+        let attributes = new_attributes(wish);
+        let job = Job::Open {
+            path: wish.path.clone(),
+            want: wish.want,
+            existence: wish.existence,
+            rights: creating.rights,
+            attributes,
+            no_follow: wish.options.contains(CreateOptions::OPEN_REPARSE_POINT),
+        };
+        let share = creating.share.clone();
+        self.job(&share, job, Task::Open(creating));
+    }
+
+    /// The lookup is done.
+    pub(crate) fn create_opened(&mut self, mut creating: Box<Creating>, job: JobId, outcome: Outcome) {
+        let (handle, metadata, created, path) = match outcome {
+            Ok(Done::Opened { handle, metadata, created, path }) => (handle, metadata, created, path),
+            Ok(_) => return self.refuse(creating, None, NtStatus::INTERNAL_ERROR),
+            Err(status) => return self.not_opened(creating, status),
+        };
+        if self.creating.get(&creating.id).is_none_or(|(_, doomed)| doomed.is_some()) {
+            return self.refuse(creating, Some(handle), NtStatus::FILE_CLOSED);
+        }
+        if self.was_deleted(metadata.node, job) && creating.tries < MAX_TRIES {
+            creating.tries += 1;
+            let share = creating.share.clone();
+            self.job(&share, Job::Close { handle }, Task::Discard);
+            return self.look_up(creating);
+        }
+        let key = PathKey::new(creating.share.volume, &path);
+        if self.nodes.is_doomed(&key) {
+            return self.refuse(creating, Some(handle), NtStatus::DELETE_PENDING);
+        }
+        let granted = match grant(&creating.wish, &metadata, created) {
+            Ok(granted) => granted,
+            Err(status) => return self.refuse(creating, Some(handle), status),
+        };
+        // What an overwriting open does to the data counts against the share modes of others, but
+        // is not a right that it keeps.
+        let needed = if created { granted } else { granted | creating.wish.overwrite_access() };
+        let allowed = self
+            .nodes
+            .get(metadata.node)
+            .is_none_or(|node| node.share_modes.allow(Claim::new(needed, creating.wish.sharing)));
+        if !allowed {
+            return self.refuse(creating, Some(handle), NtStatus::SHARING_VIOLATION);
+        }
+        self.enter(&creating, handle, &metadata, path, granted, key);
+        self.created(creating, &metadata, created);
+    }
+
+    /// Puts the open into the tables.
+    fn enter(
+        &mut self,
+        creating: &Creating,
+        handle: Handle,
+        metadata: &Metadata,
+        path: SharePath,
+        granted: AccessMask,
+        key: PathKey,
+    ) {
+        self.creating.remove(&creating.id);
+        let wish = &creating.wish;
+        let claim = Claim::new(granted, wish.sharing);
+        let node = self.nodes.add(metadata.node, key, creating.id);
+        node.share_modes.add(claim);
+        let file = FileOpen {
+            share: creating.share.clone(),
+            handle,
+            node: metadata.node,
+            directory: metadata.is_directory(),
+            handle_path: path.clone(),
+            path,
+            options: wish.options,
+            claim,
+            sharing: wish.sharing,
+            delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
+            position: 0,
+            mode: wish.options
+                & (CreateOptions::WRITE_THROUGH
+                    | CreateOptions::SEQUENTIAL_ONLY
+                    | CreateOptions::NO_INTERMEDIATE_BUFFERING
+                    | CreateOptions::DELETE_ON_CLOSE),
+            locks: 0,
+            listing: None,
+            queries: VecDeque::new(),
+            watch: None,
+            modified: false,
+            wrote: false,
+            frozen: Frozen::default(),
+        };
+        let open = Open {
+            session: creating.origin.session,
+            tree: creating.origin.tree,
+            granted,
+            object: Object::File(Box::new(file)),
+            busy: 0,
+            closing: None,
+        };
+        self.opens.insert(creating.id, open);
+    }
+
+    /// The open is in the tables: does what is left to do, or answers.
+    fn created(&mut self, mut creating: Box<Creating>, metadata: &Metadata, created: bool) {
+        let wish = &creating.wish;
+        let reserve = wish.contexts.allocation.is_some_and(|size| size > 0) && !metadata.is_directory();
+        if created {
+            creating.action = CreateAction::CREATED;
+            let kind =
+                if metadata.is_directory() { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
+            self.report(creating.id, NotifyAction::ADDED, kind);
+            if reserve {
+                creating.stage = Stage::Reserve;
+                return self.create_next(creating);
+            }
+        } else if wish.overwrites() {
+            creating.action = if wish.disposition == CreateDisposition::SUPERSEDE {
+                CreateAction::SUPERSEDED
+            } else {
+                CreateAction::OVERWRITTEN
+            };
+            creating.stage = Stage::Truncate;
+            return self.create_next(creating);
+        }
+        self.answer_create(creating, metadata);
+    }
+
+    /// Emits the job of the current stage.
+    fn create_next(&mut self, creating: Box<Creating>) {
+        let id = creating.id;
+        let stage = creating.stage;
+        let mut changes = Changes::default();
+        if stage == Stage::Change {
+            changes.attributes = Some(new_attributes(&creating.wish) | FileAttributes::ARCHIVE);
+        }
+        let allocation = creating.wish.contexts.allocation.unwrap_or(0);
+        self.job_on(
+            id,
+            |file| {
+                let handle = file.handle;
+                match stage {
+                    Stage::Truncate => Job::SetLength { handle, length: 0 },
+                    Stage::Change => Job::Change { handle, changes },
+                    Stage::Reserve => Job::Allocate { handle, length: allocation },
+                    Stage::Look => Job::Stat { handle },
+                }
+            },
+            Step::Create(creating),
+        );
+    }
+
+    /// A job on a file that is in the tables is done.
+    pub(crate) fn create_step(&mut self, mut creating: Box<Creating>, outcome: Outcome) {
+        let id = creating.id;
+        if self.opens.get(&id).is_none_or(|open| open.closing.is_some()) {
+            return self.fail(creating.token, NtStatus::FILE_CLOSED);
+        }
+        creating.stage = match (creating.stage, outcome) {
+            (Stage::Look, Ok(Done::Metadata(metadata))) => return self.answer_create(creating, &metadata),
+            // Reserving is a hint, and not every storage can.
+            (Stage::Reserve, Ok(_) | Err(NtStatus::NOT_SUPPORTED)) => Stage::Look,
+            (Stage::Truncate, Ok(_)) => Stage::Change,
+            (Stage::Change, Ok(_)) => {
+                self.report(
+                    id,
+                    NotifyAction::MODIFIED,
+                    CompletionFilter::SIZE | CompletionFilter::LAST_WRITE | CompletionFilter::ATTRIBUTES,
+                );
+                if creating.wish.contexts.allocation.is_some_and(|size| size > 0) { Stage::Reserve } else { Stage::Look }
+            }
+            (_, outcome) => {
+                let status = outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR);
+                self.fail(creating.token, status);
+                return self.begin_close(id, CloseReply::Nobody);
+            }
+        };
+        self.create_next(creating);
+    }
+
+    /// The lookup failed.
+    fn not_opened(&mut self, mut creating: Box<Creating>, status: NtStatus) {
+        let wish = &creating.wish;
+        let missing = status == NtStatus::OBJECT_NAME_NOT_FOUND;
+        let refused = matches!(status, NtStatus::ACCESS_DENIED | NtStatus::MEDIA_WRITE_PROTECTED);
+        // Whoever asks for as much as possible takes less.
+        if refused && wish.maximum_allowed && !wish.overwrites() && creating.tries < MAX_TRIES {
+            let needed = Wish { maximum_allowed: false, ..wish.clone() }.rights();
+            if creating.rights.write && !needed.write {
+                creating.rights.write = false;
+                creating.wish.maximal.remove(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA);
+            } else if creating.rights.read && !needed.read {
+                creating.rights.read = false;
+                creating.wish.maximal.remove(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE);
+            } else {
+                return self.refuse(creating, None, status);
+            }
+            creating.tries += 1;
+            return self.look_up(creating);
+        }
+        let status = match status {
+            NtStatus::NOT_A_DIRECTORY => wish.when_file,
+            _ if missing => wish.when_missing.unwrap_or(status),
+            _ => status,
+        };
+        self.refuse(creating, None, status);
+    }
+
+    /// A CREATE ends before it is in the tables.
+    fn refuse(&mut self, creating: Box<Creating>, handle: Option<Handle>, status: NtStatus) {
+        if let Some(handle) = handle {
+            self.job(&creating.share, Job::Close { handle }, Task::Discard);
+        }
+        if let Some(session) = self.sessions.get_mut(&creating.origin.session) {
+            session.opens.remove(&creating.id);
+        }
+        let doomed = self.creating.remove(&creating.id).and_then(|(_, doomed)| doomed);
+        self.fail(creating.token, status);
+        if let Some(group) = doomed {
+            self.leave_group(group);
+        }
+    }
+
+    fn answer_create(&mut self, creating: Box<Creating>, metadata: &Metadata) {
+        let Creating { id, token, wish, action, .. } = *creating;
+        let mut replies = Vec::new();
+        if let Some(since) = wish.contexts.maximal_access {
+            let unchanged = since.is_some_and(|since| since == metadata.written);
+            replies.push(CreateContextReply::QueryMaximalAccess {
+                query_status: if unchanged { NtStatus::NONE_MAPPED } else { NtStatus::SUCCESS },
+                maximal_access: if unchanged { AccessMask::empty() } else { wish.maximal },
+            });
+        }
+        if wish.contexts.on_disk_id {
+            replies.push(CreateContextReply::QueryOnDiskId {
+                disk_file_id: metadata.node.file,
+                volume_id: metadata.node.volume,
+                reserved: [0; 16],
+            });
+        }
+        let response = CreateResponse {
+            oplock_level: OplockLevel::NONE,
+            create_action: action,
+            creation_time: metadata.created,
+            last_access_time: metadata.accessed,
+            last_write_time: metadata.written,
+            change_time: metadata.changed,
+            allocation_size: metadata.allocated,
+            end_of_file: metadata.length,
+            file_attributes: shown_attributes(metadata.attributes),
+            file_id: id.file_id(),
+            contexts: replies.as_slice().into(),
+            ..Default::default()
+        };
+        let result: Result<Reply<op::Create>, Failure> = Ok(Reply::new(&response));
+        self.respond(token, result);
+    }
+}
+
+/// Attributes as clients see them: never none at all.
+pub(crate) fn shown_attributes(attributes: FileAttributes) -> FileAttributes {
+    let shown = attributes.difference(FileAttributes::NORMAL);
+    if shown.is_empty() { FileAttributes::NORMAL } else { shown }
+}
+
+/// Attributes of a new (or overwritten) file.
+fn new_attributes(wish: &Wish) -> FileAttributes {
+    let asked = wish.attributes & SETTABLE;
+    match wish.want {
+        Want::Directory => asked.difference(FileAttributes::ARCHIVE),
+        Want::Any | Want::File => asked | FileAttributes::ARCHIVE,
+    }
+}
+
+/// What the open may do, [MS-FSA] 2.1.5.1.2.1, or why it may not be.
+fn grant(wish: &Wish, metadata: &Metadata, created: bool) -> Result<AccessMask, NtStatus> {
+    let writing = AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA;
+    let mut maximal = wish.maximal;
+    if !created {
+        let attributes = metadata.attributes;
+        let readonly = attributes.contains(FileAttributes::READONLY);
+        if metadata.is_directory() && wish.overwrites() {
+            let root = wish.path.0.is_empty();
+            return Err(if root { NtStatus::ACCESS_DENIED } else { NtStatus::OBJECT_NAME_COLLISION });
+        }
+        if readonly && !metadata.is_directory() && (wish.access.intersects(writing) || wish.overwrites()) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        if wish.options.contains(CreateOptions::DELETE_ON_CLOSE) && readonly {
+            return Err(NtStatus::CANNOT_DELETE);
+        }
+        if readonly && !metadata.is_directory() {
+            maximal.remove(writing);
+        }
+        if wish.overwrites() {
+            let kept = FileAttributes::HIDDEN | FileAttributes::SYSTEM;
+            if !(wish.attributes & kept).contains(attributes & kept) || !wish.maximal.contains(wish.overwrite_access())
+            {
+                return Err(NtStatus::ACCESS_DENIED);
+            }
+        }
+        debug_assert!(wish.existence != Existence::MustNotExist);
+    }
+    Ok(if wish.maximum_allowed { maximal | wish.access } else { wish.access })
+}

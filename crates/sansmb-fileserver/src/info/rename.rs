@@ -1,0 +1,227 @@
+//! Other names for files, [MS-FSA] 2.1.5.15.7 and 2.1.5.15.12.
+
+use sansmb::{
+    server::{Token, op},
+    wire::{
+        AccessMask, CompletionFilter, FileAttributes, NtStatus, SetInfoResponse, ShareAccess, Utf16, fscc::NotifyAction,
+    },
+};
+
+use crate::{
+    create::path::{Name, Stream},
+    nodes::PathKey,
+    notify::Change,
+    opens::OpenId,
+    server::FileServer,
+    share_modes::Claim,
+    storage::{Done, Existence, Job, Metadata, NodeId, Outcome, Rights, SharePath, Want},
+    task::{Step, Task},
+};
+
+/// A name that a file is to have.
+#[derive(Debug, Clone)]
+pub(crate) struct Naming {
+    to: SharePath,
+    /// One more name, instead of another.
+    link: bool,
+    replace: bool,
+    ignore_readonly: bool,
+}
+
+/// A rename or link that is under way.
+#[derive(Debug)]
+pub(crate) struct Renaming {
+    token: Token<op::SetInfo>,
+    naming: Naming,
+    target: PathKey,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// What is to be replaced is looked at.
+    Look,
+    /// The storage does it; this is what it replaces.
+    Do(Option<NodeId>),
+}
+
+impl Naming {
+    pub(crate) fn new(
+        name: Utf16<'_>,
+        link: bool,
+        replace: bool,
+        ignore_readonly: bool,
+    ) -> Result<Self, NtStatus> {
+        let name = Name::parse(name)?;
+        if name.path.0.is_empty() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        if name.stream != Stream::Unsaid || name.trailing_separator {
+            return Err(NtStatus::OBJECT_NAME_INVALID);
+        }
+        Ok(Self { to: name.path, link, replace, ignore_readonly })
+    }
+}
+
+impl FileServer {
+    pub(crate) fn rename(&mut self, id: OpenId, token: Token<op::SetInfo>, mut naming: Naming) {
+        let target = match self.check_rename(id, &mut naming) {
+            Ok(Some(target)) => target,
+            Ok(None) => return self.succeed(token, &SetInfoResponse),
+            Err(status) => return self.fail(token, status),
+        };
+        let same_name = !naming.link && self.path_key(id).as_ref() == Some(&target);
+        let stage = if naming.replace && !same_name { Stage::Look } else { Stage::Do(None) };
+        // A name that only changes its case is in its own way.
+        naming.replace |= same_name;
+        self.rename_next(id, Box::new(Renaming { token, naming, target, stage }));
+    }
+
+    /// What can be said before the storage is asked. `None` says that there is nothing to do.
+    fn check_rename(&self, id: OpenId, naming: &mut Naming) -> Result<Option<PathKey>, NtStatus> {
+        let open = self.opens.get(&id).ok_or(NtStatus::FILE_CLOSED)?;
+        let file = open.file().ok_or(NtStatus::INVALID_DEVICE_REQUEST)?;
+        let source = PathKey::new(file.share.volume, &file.path);
+        let target = PathKey::new(file.share.volume, &naming.to);
+        if !naming.link {
+            self.demand(id, AccessMask::DELETE)?;
+        } else if !file.share.maximal_access().contains(AccessMask::FILE_WRITE_DATA) {
+            return Err(NtStatus::ACCESS_DENIED);
+        } else if file.directory {
+            return Err(NtStatus::FILE_IS_A_DIRECTORY);
+        }
+        if file.path.0.is_empty() {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        if self.nodes.is_doomed(&source) || self.nodes.is_beneath_doomed(&target) {
+            return Err(NtStatus::DELETE_PENDING);
+        }
+        if file.directory && !naming.link && (self.nodes.any_beneath(&source) || source.contains(&target)) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let parent = target.parent();
+        if parent == source.parent() {
+            // The directory keeps the spelling that the storage has.
+            if let (Some(last), Some((_, directory))) = (naming.to.0.last(), file.path.0.split_last()) {
+                let last = last.clone();
+                naming.to = SharePath(directory.to_vec());
+                naming.to.0.push(last);
+            }
+            if naming.to == file.path {
+                return Ok(None);
+            }
+        }
+        // The directory is opened for it, so to speak.
+        let access = if file.directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
+        let claim = Claim::new(access, ShareAccess::READ | ShareAccess::WRITE);
+        let allowed =
+            parent.and_then(|key| self.nodes.at(&key)).is_none_or(|(_, node)| node.share_modes.allow(claim));
+        if !allowed {
+            return Err(NtStatus::SHARING_VIOLATION);
+        }
+        Ok(Some(target))
+    }
+
+    fn rename_next(&mut self, id: OpenId, renaming: Box<Renaming>) {
+        let Naming { to, link, replace, .. } = renaming.naming.clone();
+        let stage = renaming.stage;
+        self.job_on(
+            id,
+            |file| {
+                let handle = file.handle;
+                match stage {
+                    Stage::Look => Job::Open {
+                        path: to,
+                        want: Want::Any,
+                        existence: Existence::MustExist,
+                        rights: Rights::default(),
+                        attributes: FileAttributes::empty(),
+                        no_follow: true,
+                    },
+                    Stage::Do(_) if link => Job::Link { handle, to, replace },
+                    Stage::Do(_) => Job::Rename { handle, to, replace },
+                }
+            },
+            Step::Rename(renaming),
+        );
+    }
+
+    pub(crate) fn rename_step(&mut self, id: OpenId, mut renaming: Box<Renaming>, outcome: Outcome) {
+        let replaced = match (renaming.stage, outcome) {
+            (Stage::Look, Ok(Done::Opened { handle, metadata, .. })) => {
+                if let Some(share) = self.file(id).map(|file| file.share.clone()) {
+                    self.job(&share, Job::Close { handle }, Task::Discard);
+                }
+                if let Err(status) = self.may_replace(id, &renaming, &metadata) {
+                    return self.fail(renaming.token, status);
+                }
+                Some(metadata.node)
+            }
+            (Stage::Look, Err(NtStatus::OBJECT_NAME_NOT_FOUND)) => None,
+            (Stage::Do(replaced), Ok(_)) => {
+                self.renamed(id, &renaming, replaced);
+                return self.succeed(renaming.token, &SetInfoResponse);
+            }
+            (_, outcome) => {
+                return self.fail(renaming.token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR));
+            }
+        };
+        // What was asked before may not hold any more.
+        if let Err(status) = self.check_rename(id, &mut renaming.naming) {
+            return self.fail(renaming.token, status);
+        }
+        renaming.stage = Stage::Do(replaced);
+        self.rename_next(id, renaming);
+    }
+
+    fn may_replace(&self, id: OpenId, renaming: &Renaming, metadata: &Metadata) -> Result<(), NtStatus> {
+        let own = self.file(id).map(|file| file.node);
+        if own == Some(metadata.node) {
+            return Ok(());
+        }
+        let readonly = metadata.attributes.contains(FileAttributes::READONLY) && !renaming.naming.ignore_readonly;
+        if metadata.is_directory() || readonly {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let link = self.nodes.get(metadata.node).and_then(|node| node.links.get(&renaming.target));
+        match link {
+            Some(link) if link.delete_pending => Err(NtStatus::DELETE_PENDING),
+            Some(_) => Err(NtStatus::ACCESS_DENIED),
+            None => Ok(()),
+        }
+    }
+
+    /// The storage has done it: brings the tables after it and tells the watchers.
+    fn renamed(&mut self, id: OpenId, renaming: &Renaming, replaced: Option<NodeId>) {
+        let Some(file) = self.file_mut(id) else { return };
+        let (node, volume, directory) = (file.node, file.share.volume, file.directory);
+        let old = file.path.clone();
+        let new = renaming.naming.to.clone();
+        if let Some(replaced) = replaced.filter(|replaced| *replaced != node) {
+            self.note_deleted(replaced);
+        }
+        let kind = if directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
+        if renaming.naming.link {
+            return self.report_path(volume, &new, NotifyAction::ADDED, kind);
+        }
+        let from = PathKey::new(volume, &old);
+        let opens = self.nodes.rename(node, &from, renaming.target.clone());
+        for open in opens {
+            if let Some(file) = self.file_mut(open) {
+                file.path = new.clone();
+                if open == id {
+                    file.handle_path = new.clone();
+                }
+            }
+            self.move_watch(open, renaming.target.clone());
+        }
+        let stays = from.parent() == renaming.target.parent();
+        let (gone, come) = if stays {
+            (NotifyAction::RENAMED_OLD_NAME, NotifyAction::RENAMED_NEW_NAME)
+        } else {
+            (NotifyAction::REMOVED, NotifyAction::ADDED)
+        };
+        let changes = [Change { path: &old, action: gone }, Change { path: &new, action: come }];
+        self.report_all(volume, &changes, kind);
+    }
+}

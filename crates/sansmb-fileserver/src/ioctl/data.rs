@@ -1,0 +1,136 @@
+//! Control codes about a file's data: holes, zeros, identity.
+
+use sansmb::{
+    server::{Token, op},
+    wire::{
+        AccessMask, CompletionFilter, Guid, NtStatus, Structure,
+        fscc::{ExtendedInfo, FsObjectIdInfo, NotifyAction},
+        fsctl::{FileLevelTrim, FileLevelTrimOutput, FileRange, FileRanges, ZeroData},
+    },
+};
+
+use super::Echo;
+use crate::{
+    opens::OpenId,
+    server::{FileServer, nothing},
+    storage::{Done, Job, Outcome},
+    task::Step,
+};
+
+const MAX_OFFSET: u64 = i64::MAX as u64;
+
+/// A query of allocated ranges that is under way.
+#[derive(Debug)]
+pub(crate) struct Ranging {
+    token: Token<op::Ioctl>,
+    echo: Echo,
+}
+
+impl FileServer {
+    /// [MS-FSA] 2.1.5.10.1. The identity is made of what names the file anyway.
+    pub(super) fn object_id(&mut self, id: OpenId, token: Token<op::Ioctl>, echo: Echo) {
+        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
+        let mut object_id = [0; 16];
+        let bytes = file.node.volume.to_le_bytes().into_iter().chain(file.node.file.to_le_bytes());
+        object_id.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        let info = FsObjectIdInfo { object_id: Guid(object_id), extended_info: ExtendedInfo::default() };
+        self.respond(token, echo.reply(&info.to_vec()));
+    }
+
+    /// [MS-FSA] 2.1.5.10.38: a hint, as storages decide by themselves.
+    pub(super) fn set_sparse(&mut self, id: OpenId, token: Token<op::Ioctl>, _input: &[u8], echo: Echo) {
+        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
+        if file.directory {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        }
+        match self.demand(id, AccessMask::FILE_WRITE_DATA | AccessMask::FILE_WRITE_ATTRIBUTES) {
+            Ok(()) => self.respond(token, echo.reply(&[])),
+            Err(status) => self.fail(token, status),
+        }
+    }
+
+    /// [MS-FSA] 2.1.5.10.39.
+    pub(super) fn set_zero_data(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
+        let Ok(zero) = ZeroData::decode(input) else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        let (offset, end) = (zero.file_offset, zero.beyond_final_zero);
+        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
+        if file.directory || offset > end || end > MAX_OFFSET {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        }
+        if let Err(status) = self.demand(id, AccessMask::FILE_WRITE_DATA) {
+            return self.fail(token, status);
+        }
+        let length = end - offset;
+        if !self.may_access(id, offset, length, true) {
+            return self.fail(token, NtStatus::FILE_LOCK_CONFLICT);
+        }
+        if length == 0 {
+            return self.respond(token, echo.reply(&[]));
+        }
+        self.job_on(
+            id,
+            |file| Job::Zero { handle: file.handle, offset, length },
+            Step::Zero { token, reply: echo },
+        );
+    }
+
+    pub(crate) fn zero_done(&mut self, id: OpenId, token: Token<op::Ioctl>, echo: Echo, outcome: Outcome) {
+        match nothing(outcome) {
+            Ok(()) => {
+                self.report(id, NotifyAction::MODIFIED, CompletionFilter::LAST_WRITE);
+                self.respond(token, echo.reply(&[]));
+            }
+            Err(status) => self.fail(token, status),
+        }
+    }
+
+    /// [MS-FSA] 2.1.5.10.22.
+    pub(super) fn allocated_ranges(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
+        let Ok(range) = FileRange::decode(input) else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        let FileRange { offset, length } = range;
+        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
+        if file.directory || offset.checked_add(length).is_none_or(|end| end > MAX_OFFSET) {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        }
+        if let Err(status) = self.demand(id, AccessMask::FILE_READ_DATA) {
+            return self.fail(token, status);
+        }
+        let ranging = Box::new(Ranging { token, echo });
+        self.job_on(id, |file| Job::Ranges { handle: file.handle, offset, length }, Step::Range(ranging));
+    }
+
+    pub(crate) fn ranges_done(&mut self, ranging: Box<Ranging>, outcome: Outcome) {
+        let Ranging { token, echo } = *ranging;
+        let ranges = match outcome {
+            Ok(Done::Ranges(ranges)) => ranges,
+            Ok(_) => return self.fail(token, NtStatus::INTERNAL_ERROR),
+            Err(NtStatus::NOT_SUPPORTED) => return self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
+            Err(status) => return self.fail(token, status),
+        };
+        let mut ranges: Vec<FileRange> =
+            ranges.into_iter().map(|(offset, length)| FileRange { offset, length }).collect();
+        let room = echo.limit / FileRange::FIXED_LEN;
+        let cut = ranges.len() > room;
+        if cut && room == 0 {
+            return self.fail(token, NtStatus::BUFFER_TOO_SMALL);
+        }
+        ranges.truncate(room);
+        let reply = echo.encode(&FileRanges(ranges.as_slice().into()).to_vec());
+        self.respond(token, Ok(if cut { reply.with_status(NtStatus::BUFFER_OVERFLOW) } else { reply }));
+    }
+
+    /// [MS-FSA] 2.1.5.10.6: a hint that nothing has to follow.
+    pub(super) fn trim(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
+        let Ok(trim) = FileLevelTrim::decode(input) else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
+        if file.directory || trim.key != 0 || trim.ranges.is_empty() {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        }
+        if let Err(status) = self.demand(id, AccessMask::FILE_WRITE_DATA) {
+            return self.fail(token, status);
+        }
+        let output = FileLevelTrimOutput { num_ranges_processed: trim.ranges.len() as u32 }.to_vec();
+        let output = if echo.limit < output.len() { &[] } else { output.as_slice() };
+        self.respond(token, echo.reply(output));
+    }
+}

@@ -1,0 +1,123 @@
+//! Byte-range locks of one file, [MS-FSA] 2.1.4.10, 2.1.5.8 and 2.1.5.9.
+
+mod interval;
+
+use std::collections::BTreeMap;
+
+use interval::IntervalTree;
+
+use crate::opens::OpenId;
+
+/// The locks of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    exclusive: IntervalTree<OpenId>,
+    shared: IntervalTree<OpenId>,
+    /// By owner, offset, length and whether it is shared: the keys of the locks in the trees.
+    owned: BTreeMap<(OpenId, u64, u64, bool), Vec<u64>>,
+    next: u64,
+    len: usize,
+}
+
+/// A range of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+}
+
+impl Range {
+    /// The range, unless it ends behind the last byte that 64 bits can name.
+    pub(crate) fn checked(offset: u64, length: u64) -> Option<Self> {
+        let fits = length == 0 || offset.checked_add(length - 1).is_some();
+        fits.then_some(Self { offset, length })
+    }
+
+    /// The last byte. An empty range ends before it starts; at offset 0 it has no place at all.
+    fn last(self) -> Option<u64> {
+        if self.length == 0 { self.offset.checked_sub(1) } else { self.offset.checked_add(self.length - 1) }
+    }
+}
+
+impl Locks {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether `owner` could lock `range` now.
+    pub(crate) fn can_lock(&self, owner: OpenId, range: Range, exclusive: bool) -> bool {
+        let Some(last) = range.last() else { return true };
+        if exclusive {
+            !self.exclusive.overlaps(range.offset, last, |_| true) && !self.shared.overlaps(range.offset, last, |_| true)
+        } else {
+            !self.exclusive.overlaps(range.offset, last, |other| *other != owner)
+        }
+    }
+
+    /// Whether `owner` may read (or write) `range` now.
+    pub(crate) fn can_access(&self, owner: OpenId, range: Range, write: bool) -> bool {
+        if self.len == 0 {
+            return true;
+        }
+        let Some(last) = range.last() else { return true };
+        !self.exclusive.overlaps(range.offset, last, |other| *other != owner)
+            && !(write && self.shared.overlaps(range.offset, last, |_| true))
+    }
+
+    /// Locks `range`; the caller has asked [`Locks::can_lock`].
+    pub(crate) fn lock(&mut self, owner: OpenId, range: Range, exclusive: bool) {
+        let key = self.next;
+        self.next += 1;
+        self.len += 1;
+        self.owned.entry((owner, range.offset, range.length, !exclusive)).or_default().push(key);
+        if let Some(last) = range.last() {
+            let tree = if exclusive { &mut self.exclusive } else { &mut self.shared };
+            tree.insert(range.offset, last, key, owner);
+        }
+    }
+
+    /// Unlocks exactly `range`, an exclusive lock before a shared one. `false` when there is none.
+    pub(crate) fn unlock(&mut self, owner: OpenId, range: Range) -> bool {
+        self.unlock_kind(owner, range, true) || self.unlock_kind(owner, range, false)
+    }
+
+    /// Unlocks a lock of one kind.
+    pub(crate) fn unlock_kind(&mut self, owner: OpenId, range: Range, exclusive: bool) -> bool {
+        let name = (owner, range.offset, range.length, !exclusive);
+        let Some(keys) = self.owned.get_mut(&name) else { return false };
+        let key = keys.pop();
+        if keys.is_empty() {
+            self.owned.remove(&name);
+        }
+        let Some(key) = key else { return false };
+        self.forget(range, key, exclusive);
+        true
+    }
+
+    /// Unlocks all that `owner` has and says how many those were.
+    pub(crate) fn release(&mut self, owner: OpenId) -> usize {
+        let first = (owner, 0, 0, false);
+        let last = (owner, u64::MAX, u64::MAX, true);
+        let names: Vec<_> = self.owned.range(first..=last).map(|(name, _)| *name).collect();
+        let before = self.len;
+        for name @ (_, offset, length, shared) in names {
+            for key in self.owned.remove(&name).unwrap_or_default() {
+                self.forget(Range { offset, length }, key, !shared);
+            }
+        }
+        before - self.len
+    }
+
+    fn forget(&mut self, range: Range, key: u64, exclusive: bool) {
+        self.len -= 1;
+        let tree = if exclusive { &mut self.exclusive } else { &mut self.shared };
+        tree.remove(range.offset, key);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! What is kept of a file for as long as somebody has it open, by its identity and by its names.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::{
+    lock::LockWaiter,
+    locks::Locks,
+    opens::OpenId,
+    share_modes::ShareModes,
+    shares::Volume,
+    storage::{NodeId, SharePath},
+    task::Append,
+    text::fold_path,
+};
+
+/// A path of a volume without regard to case. Everything beneath a directory sorts right after it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PathKey {
+    pub(crate) volume: Volume,
+    pub(crate) path: SharePath,
+}
+
+impl PathKey {
+    pub(crate) fn new(volume: Volume, path: &SharePath) -> Self {
+        Self { volume, path: fold_path(path) }
+    }
+
+    /// The directory that it is in; none for the root.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let (_, parent) = self.path.0.split_last()?;
+        Some(Self { volume: self.volume, path: SharePath(parent.to_vec()) })
+    }
+
+    /// Whether `other` lies beneath it.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        self.volume == other.volume
+            && other.path.0.len() > self.path.0.len()
+            && other.path.0.starts_with(&self.path.0)
+    }
+}
+
+/// A file or directory that is open.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) share_modes: ShareModes,
+    /// The names under which it is open.
+    pub(crate) links: BTreeMap<PathKey, Link>,
+    pub(crate) locks: Locks,
+    /// Requests that wait for a lock, oldest first.
+    pub(crate) waiting: VecDeque<LockWaiter>,
+    /// Writes at the end of the file that wait for the one before them.
+    pub(crate) appends: VecDeque<Append>,
+    /// One such write is under way.
+    pub(crate) appending: bool,
+}
+
+/// One name of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    pub(crate) opens: BTreeSet<OpenId>,
+    /// It goes away with the last of them.
+    pub(crate) delete_pending: bool,
+    /// It is going away right now.
+    pub(crate) unlinking: bool,
+}
+
+/// All files that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    nodes: BTreeMap<NodeId, Node>,
+    paths: BTreeMap<PathKey, NodeId>,
+}
+
+impl Nodes {
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        self.nodes.get_mut(&id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// The open file of that name.
+    pub(crate) fn at(&self, key: &PathKey) -> Option<(NodeId, &Node)> {
+        let id = *self.paths.get(key)?;
+        Some((id, self.nodes.get(&id)?))
+    }
+
+    /// Whether the name is being deleted.
+    pub(crate) fn is_doomed(&self, key: &PathKey) -> bool {
+        self.at(key).and_then(|(_, node)| node.links.get(key)).is_some_and(|link| link.delete_pending)
+    }
+
+    /// Whether the name or a directory above it is being deleted.
+    pub(crate) fn is_beneath_doomed(&self, key: &PathKey) -> bool {
+        let mut key = Some(key.clone());
+        while let Some(this) = key {
+            if self.is_doomed(&this) {
+                return true;
+            }
+            key = this.parent();
+        }
+        false
+    }
+
+    /// Whether anything beneath a directory is open.
+    pub(crate) fn any_beneath(&self, key: &PathKey) -> bool {
+        let after = (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded);
+        self.paths.range(after).next().is_some_and(|(first, _)| key.contains(first))
+    }
+
+    /// Counts an open in.
+    pub(crate) fn add(&mut self, id: NodeId, key: PathKey, open: OpenId) -> &mut Node {
+        self.paths.insert(key.clone(), id);
+        let node = self.nodes.entry(id).or_default();
+        node.links.entry(key).or_default().opens.insert(open);
+        node
+    }
+
+    /// Counts an open out. The name stays where it still has to be deleted: see [`Nodes::forget`].
+    pub(crate) fn remove(&mut self, id: NodeId, key: &PathKey, open: OpenId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        if let Some(link) = node.links.get_mut(key) {
+            link.opens.remove(&open);
+            if link.opens.is_empty() && !link.delete_pending {
+                self.forget(id, key);
+            }
+        }
+    }
+
+    /// Drops a name, and the file with its last name.
+    pub(crate) fn forget(&mut self, id: NodeId, key: &PathKey) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.links.remove(key);
+        if node.links.is_empty() {
+            self.nodes.remove(&id);
+        }
+        if self.paths.get(key) == Some(&id) {
+            self.paths.remove(key);
+        }
+    }
+
+    /// A name became another; gives the opens that had it.
+    pub(crate) fn rename(&mut self, id: NodeId, from: &PathKey, to: PathKey) -> BTreeSet<OpenId> {
+        let Some(node) = self.nodes.get_mut(&id) else { return BTreeSet::new() };
+        let Some(link) = node.links.remove(from) else { return BTreeSet::new() };
+        let opens = link.opens.clone();
+        let target = node.links.entry(to.clone()).or_default();
+        target.opens.extend(link.opens);
+        target.delete_pending |= link.delete_pending;
+        if self.paths.get(from) == Some(&id) {
+            self.paths.remove(from);
+        }
+        self.paths.insert(to, id);
+        opens
+    }
+}

@@ -1,0 +1,126 @@
+//! Opens: what a FileId names.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use sansmb::{
+    server::{Origin, Request, op},
+    wire::{AccessMask, CreateOptions, FileId, FileTime, SessionId, ShareAccess, TreeId},
+};
+
+use crate::{
+    close::CloseReply,
+    directory::Listing,
+    notify::Watch,
+    pipes::Pipe,
+    share_modes::Claim,
+    shares::Share,
+    storage::{Handle, NodeId, SharePath},
+};
+
+/// Names an open; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OpenId(pub(crate) u64);
+
+impl OpenId {
+    /// How clients name it. The two halves differ once handles are durable.
+    pub(crate) fn file_id(self) -> FileId {
+        FileId { persistent: self.0, volatile: self.0 }
+    }
+
+    /// The open that a client means, if it can be one.
+    pub(crate) fn from_file_id(id: FileId) -> Option<Self> {
+        (id.persistent == id.volatile).then_some(Self(id.volatile))
+    }
+}
+
+/// An open of a file, a directory or a pipe.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) session: SessionId,
+    pub(crate) tree: TreeId,
+    /// What it may do.
+    pub(crate) granted: AccessMask,
+    pub(crate) object: Object,
+    /// Jobs that run on it.
+    pub(crate) busy: usize,
+    /// It is being closed, and answers nobody any more.
+    pub(crate) closing: Option<CloseReply>,
+}
+
+/// What is open.
+#[derive(Debug)]
+pub(crate) enum Object {
+    File(Box<FileOpen>),
+    Pipe(Box<Pipe>),
+}
+
+/// An open of a file or directory.
+#[derive(Debug)]
+pub(crate) struct FileOpen {
+    pub(crate) share: Arc<Share>,
+    pub(crate) handle: Handle,
+    pub(crate) node: NodeId,
+    pub(crate) directory: bool,
+    /// Its name, which changes when somebody renames it.
+    pub(crate) path: SharePath,
+    /// The name that the storage's handle goes by: not the same once another open renamed the file.
+    pub(crate) handle_path: SharePath,
+    pub(crate) options: CreateOptions,
+    pub(crate) claim: Claim,
+    pub(crate) sharing: ShareAccess,
+    pub(crate) delete_on_close: bool,
+    pub(crate) position: u64,
+    pub(crate) mode: CreateOptions,
+    pub(crate) locks: usize,
+    pub(crate) listing: Option<Listing>,
+    /// Directory queries that wait until the one before them is answered.
+    pub(crate) queries: VecDeque<Request<op::QueryDirectory>>,
+    pub(crate) watch: Option<Watch>,
+    /// Data was written since the last report of it.
+    pub(crate) modified: bool,
+    /// Data was written at all.
+    pub(crate) wrote: bool,
+    /// Times that the client froze: they do not change by themselves through this open.
+    pub(crate) frozen: Frozen,
+}
+
+/// Times to be put back when the open is closed, [MS-FSA] 2.1.5.15.2.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Frozen {
+    pub(crate) written: Option<FileTime>,
+    pub(crate) accessed: Option<FileTime>,
+    pub(crate) changed: Option<FileTime>,
+}
+
+impl Open {
+    /// Whether a request from `origin` may use it.
+    pub(crate) fn belongs_to(&self, origin: &Origin) -> bool {
+        self.session == origin.session && self.tree == origin.tree && self.closing.is_none()
+    }
+
+    pub(crate) fn file(&self) -> Option<&FileOpen> {
+        match &self.object {
+            Object::File(file) => Some(file),
+            Object::Pipe(_) => None,
+        }
+    }
+
+    pub(crate) fn file_mut(&mut self) -> Option<&mut FileOpen> {
+        match &mut self.object {
+            Object::File(file) => Some(file),
+            Object::Pipe(_) => None,
+        }
+    }
+
+    pub(crate) fn pipe_mut(&mut self) -> Option<&mut Pipe> {
+        match &mut self.object {
+            Object::Pipe(pipe) => Some(pipe),
+            Object::File(_) => None,
+        }
+    }
+
+    /// Whether it may do one of these.
+    pub(crate) fn may(&self, access: AccessMask) -> bool {
+        self.granted.intersects(access)
+    }
+}

@@ -1,0 +1,363 @@
+//! The file server: its tables, its feeds and its drains.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use sansmb::{
+    crypto::Random,
+    server::{ConnId, Event, Failure, Message, Op, Origin, Reply, RequestId, Token},
+    time::{Instant, Now},
+    wire::{NtStatus, SessionId, TreeId},
+};
+
+use crate::{
+    action::{Action, Answer, Answerable, JobId, Response},
+    config::FileServerConfig,
+    nodes::{Nodes, PathKey},
+    opens::{FileOpen, Open, OpenId},
+    session::{Group, GroupId, Session},
+    shares::{Share, Shares},
+    storage::{Done, Job, NodeId, Outcome},
+    task::{Step, Task},
+};
+
+/// A file server. See the [crate](crate) for how to drive it.
+#[derive(Debug)]
+pub struct FileServer {
+    pub(crate) config: Arc<FileServerConfig>,
+    pub(crate) shares: Shares,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) opens: BTreeMap<OpenId, Open>,
+    /// CREATEs whose file is being looked up, and in which group they end when nobody wants them
+    /// any more.
+    pub(crate) creating: BTreeMap<OpenId, (TreeId, Option<GroupId>)>,
+    pub(crate) nodes: Nodes,
+    /// Directories that are watched, and by which opens.
+    pub(crate) watches: BTreeMap<PathKey, BTreeSet<OpenId>>,
+    pub(crate) groups: BTreeMap<GroupId, Group>,
+    pub(crate) waiting: BTreeMap<RequestId, Waiting>,
+    pub(crate) waiting_by_conn: BTreeMap<ConnId, usize>,
+    /// Files that were deleted while lookups ran, each with the first job that came after.
+    pub(crate) deleted: BTreeMap<NodeId, JobId>,
+    tasks: BTreeMap<JobId, Task>,
+    /// Lookups that run.
+    lookups: BTreeSet<JobId>,
+    actions: VecDeque<Action>,
+    next_job: u64,
+    next_open: u64,
+    pub(crate) next_group: u64,
+    pub(crate) now: Now,
+}
+
+/// Where a request that can be cancelled waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// For a byte-range lock.
+    Lock(NodeId),
+    /// For a change in a directory.
+    Notify(OpenId),
+}
+
+/// How much a file server holds: all zero when every client is gone and every job completed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Sessions, half-open ones included.
+    pub sessions: usize,
+    /// Opens of files, directories and pipes, those being opened or closed included.
+    pub opens: usize,
+    /// Files that are open.
+    pub nodes: usize,
+    /// Byte-range locks.
+    pub locks: usize,
+    /// Requests that wait for a lock or a change.
+    pub waiting: usize,
+    /// Directories that are watched.
+    pub watches: usize,
+    /// Jobs that run.
+    pub jobs: usize,
+}
+
+impl FileServer {
+    /// A server that serves nobody yet.
+    pub fn new(mut config: FileServerConfig) -> Self {
+        let shares = Shares::new(std::mem::take(&mut config.shares));
+        Self {
+            config: Arc::new(config),
+            shares,
+            sessions: BTreeMap::new(),
+            opens: BTreeMap::new(),
+            creating: BTreeMap::new(),
+            nodes: Nodes::default(),
+            watches: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            waiting_by_conn: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            lookups: BTreeSet::new(),
+            actions: VecDeque::new(),
+            next_job: 1,
+            next_open: 1,
+            next_group: 1,
+            now: Now::default(),
+        }
+    }
+
+    /// Takes an event of the server.
+    pub fn handle(&mut self, event: Event, now: Now, random: &mut dyn Random) {
+        self.now = now;
+        match event {
+            Event::SessionSetup(request) => self.session_setup(request, random),
+            Event::Logoff(request) => self.logoff(request),
+            Event::SessionEnded { session } => self.session_ended(session),
+            Event::TreeConnect(request) => self.tree_connect(request),
+            Event::TreeDisconnect(request) => self.tree_disconnect(request),
+            Event::Create(request) => self.create(request),
+            Event::Close(request) => self.close(request),
+            Event::Flush(request) => self.flush(request),
+            Event::Read(request) => self.read(request),
+            Event::Write(request) => self.write(request),
+            Event::Lock(request) => self.lock(request),
+            Event::Ioctl(request) => self.ioctl(request),
+            Event::QueryDirectory(request) => self.query_directory(request),
+            Event::ChangeNotify(request) => self.change_notify(request),
+            Event::QueryInfo(request) => self.query_info(request),
+            Event::SetInfo(request) => self.set_info(request),
+            // No oplock and no lease is ever granted, so none can be given up.
+            Event::OplockBreak(request) => self.fail(request.token, NtStatus::INVALID_OPLOCK_PROTOCOL),
+            Event::LeaseBreak(request) => self.fail(request.token, NtStatus::OBJECT_NAME_NOT_FOUND),
+            Event::Cancel { request } => self.cancel(request),
+            Event::Closed { conn } => self.connection_closed(conn),
+            _ => {}
+        }
+    }
+
+    /// Takes the outcome of a job. A name that is not known (any more) is ignored.
+    pub fn complete(&mut self, job: JobId, outcome: Outcome, now: Now) {
+        self.now = now;
+        let Some(task) = self.tasks.remove(&job) else { return };
+        self.lookups.remove(&job);
+        match task {
+            Task::Open(creating) => self.create_opened(creating, job, outcome),
+            Task::Close(closing) => self.close_step(closing, outcome),
+            Task::On(open, step) => {
+                self.step(open, step, outcome);
+                self.job_done(open);
+            }
+            Task::Discard => {}
+        }
+        self.forget_deleted();
+    }
+
+    /// What to do next. To be drained after every feed.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`FileServer::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+    }
+
+    /// How much it holds.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            sessions: self.sessions.len(),
+            opens: self.opens.len() + self.creating.len(),
+            nodes: self.nodes.len(),
+            locks: self.nodes.iter().map(|node| node.locks.len()).sum(),
+            waiting: self.waiting.len(),
+            watches: self.watches.len(),
+            jobs: self.tasks.len(),
+        }
+    }
+
+    fn step(&mut self, open: OpenId, step: Step, outcome: Outcome) {
+        match step {
+            Step::Create(creating) => self.create_step(creating, outcome),
+            Step::Read { token, minimum } => self.read_done(token, minimum, outcome),
+            Step::Write { token, length } => self.write_done(open, token, length, outcome),
+            Step::AppendLength(append) => self.append_length(append, outcome),
+            Step::AppendWrite { token, length } => self.append_done(open, token, length, outcome),
+            Step::Flush { token } => self.flush_done(open, token, outcome),
+            Step::List(query) => self.list_step(open, query, outcome),
+            Step::QueryFile(query) => self.query_file_done(open, query, outcome),
+            Step::QueryFs(query) => self.query_fs_done(open, *query, outcome),
+            Step::SetFile(set) => self.set_file_step(open, set, outcome),
+            Step::Rename(renaming) => self.rename_step(open, renaming, outcome),
+            Step::Copy(copying) => self.copy_step(open, copying, outcome),
+            Step::Range(ranging) => self.ranges_done(ranging, outcome),
+            Step::Zero { token, reply } => self.zero_done(open, token, reply, outcome),
+        }
+    }
+
+    // What the parts have in common.
+
+    /// Answers a request.
+    pub(crate) fn respond<O: Answerable>(&mut self, token: Token<O>, result: Result<Reply<O>, Failure>) {
+        let conn = token.id().conn;
+        self.push_answer(conn, O::answer(token, result));
+    }
+
+    /// Answers a request with a success.
+    pub(crate) fn succeed<O: Answerable>(&mut self, token: Token<O>, response: &O::Response<'_>) {
+        self.respond(token, Ok(Reply::new(response)));
+    }
+
+    /// Answers a request with a failure.
+    pub(crate) fn fail<O: Answerable>(&mut self, token: Token<O>, status: NtStatus) {
+        self.respond(token, Err(status.into()));
+    }
+
+    pub(crate) fn push_answer(&mut self, conn: ConnId, answer: Answer) {
+        self.actions.push_back(Action::Respond(Response::new(conn, answer)));
+    }
+
+    /// Emits a job.
+    pub(crate) fn job(&mut self, share: &Share, job: Job, task: Task) -> JobId {
+        let id = self.next_job();
+        self.next_job += 1;
+        if matches!(job, Job::Open { .. }) {
+            self.lookups.insert(id);
+        }
+        self.tasks.insert(id, task);
+        self.actions.push_back(Action::Job { storage: share.config.storage.clone(), id, job });
+        id
+    }
+
+    /// Emits a job on an open, which stays until it is done.
+    pub(crate) fn job_on(&mut self, id: OpenId, job: impl FnOnce(&FileOpen) -> Job, step: Step) {
+        let Some(open) = self.opens.get_mut(&id) else { return };
+        let Some(file) = open.file() else { return };
+        let share = file.share.clone();
+        let job = job(file);
+        open.busy += 1;
+        self.job(&share, job, Task::On(id, step));
+    }
+
+    /// A job on an open is done; if it was the last one and the open is to be closed, it is now.
+    fn job_done(&mut self, id: OpenId) {
+        self.release(id);
+    }
+
+    /// Something that kept an open from being closed is over.
+    pub(crate) fn release(&mut self, id: OpenId) {
+        let Some(open) = self.opens.get_mut(&id) else { return };
+        open.busy = open.busy.saturating_sub(1);
+        if open.busy == 0 && open.closing.is_some() {
+            self.clean_up(id);
+        }
+    }
+
+    /// The name that the next job gets.
+    pub(crate) fn next_job(&self) -> JobId {
+        JobId(self.next_job)
+    }
+
+    pub(crate) fn new_open(&mut self) -> OpenId {
+        let id = OpenId(self.next_open);
+        self.next_open += 1;
+        id
+    }
+
+    /// A file is deleted. A lookup that found it before must look again.
+    pub(crate) fn note_deleted(&mut self, node: NodeId) {
+        if !self.lookups.is_empty() {
+            self.deleted.insert(node, self.next_job());
+        }
+    }
+
+    /// Whether a file that `lookup` found was deleted meanwhile.
+    pub(crate) fn was_deleted(&self, node: NodeId, lookup: JobId) -> bool {
+        self.deleted.get(&node).is_some_and(|first_after| lookup < *first_after)
+    }
+
+    fn forget_deleted(&mut self) {
+        if self.deleted.is_empty() {
+            return;
+        }
+        match self.lookups.first() {
+            None => self.deleted.clear(),
+            Some(oldest) => {
+                let oldest = *oldest;
+                self.deleted.retain(|_, first_after| oldest < *first_after);
+            }
+        }
+    }
+
+    /// The open that a request means.
+    pub(crate) fn lookup<O: Op>(&self, origin: &Origin, message: &Message<O>) -> Result<OpenId, NtStatus> {
+        let id = OpenId::from_file_id(message.file_id()).ok_or(NtStatus::FILE_CLOSED)?;
+        let open = self.opens.get(&id).ok_or(NtStatus::FILE_CLOSED)?;
+        if open.belongs_to(origin) { Ok(id) } else { Err(NtStatus::FILE_CLOSED) }
+    }
+
+    /// The file or directory of an open.
+    pub(crate) fn file(&self, id: OpenId) -> Option<&FileOpen> {
+        self.opens.get(&id)?.file()
+    }
+
+    pub(crate) fn file_mut(&mut self, id: OpenId) -> Option<&mut FileOpen> {
+        self.opens.get_mut(&id)?.file_mut()
+    }
+
+    /// The name of an open's file, as [`Nodes`] knows it.
+    pub(crate) fn path_key(&self, id: OpenId) -> Option<PathKey> {
+        let file = self.file(id)?;
+        Some(PathKey::new(file.share.volume, &file.path))
+    }
+
+    /// Notes that a request waits, and tells the client, unless too many of its connection do.
+    pub(crate) fn wait(&mut self, id: RequestId, waiting: Waiting) -> Result<(), NtStatus> {
+        let count = self.waiting_by_conn.entry(id.conn).or_default();
+        if *count >= self.config.limits.waiting_per_connection {
+            return Err(NtStatus::INSUFFICIENT_RESOURCES);
+        }
+        *count += 1;
+        self.waiting.insert(id, waiting);
+        self.push_answer(id.conn, Answer::Pend(id));
+        Ok(())
+    }
+
+    /// A request waits no longer.
+    pub(crate) fn stop_waiting(&mut self, id: RequestId) {
+        if self.waiting.remove(&id).is_none() {
+            return;
+        }
+        if let Some(count) = self.waiting_by_conn.get_mut(&id.conn) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting_by_conn.remove(&id.conn);
+            }
+        }
+    }
+
+    fn cancel(&mut self, request: RequestId) {
+        match self.waiting.get(&request) {
+            Some(Waiting::Lock(node)) => self.cancel_lock(*node, request),
+            Some(Waiting::Notify(open)) => self.cancel_notify(*open, request),
+            None => {}
+        }
+    }
+
+    /// Requests of a connection that is gone answer to nobody, but where its session lives on over
+    /// another connection they must not hold on to anything either.
+    fn connection_closed(&mut self, conn: ConnId) {
+        let requests: Vec<RequestId> = self.waiting.keys().filter(|id| id.conn == conn).copied().collect();
+        for request in requests {
+            self.cancel(request);
+        }
+    }
+}
+
+/// The outcome of a job that ends with nothing.
+pub(crate) fn nothing(outcome: Outcome) -> Result<(), NtStatus> {
+    outcome.map(|_: Done| ())
+}

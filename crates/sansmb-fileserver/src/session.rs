@@ -1,0 +1,167 @@
+//! Sessions: authentication, and their end.
+
+use std::collections::BTreeSet;
+
+use sansmb::{
+    auth::{AuthError, Identity, Mechanism, Step},
+    crypto::Random,
+    server::{AuthReply, Failure, Request, Token, op},
+    wire::{NtStatus, SessionId, TreeId},
+};
+
+use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer};
+
+/// A session as the file server sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// Who it is, once it is authenticated.
+    pub(crate) identity: Option<Identity>,
+    /// An authentication that is under way.
+    mechanism: Option<Box<dyn Mechanism>>,
+    /// Its opens, those being opened included.
+    pub(crate) opens: BTreeSet<OpenId>,
+    /// LOGOFF came and is not answered yet.
+    pub(crate) ending: bool,
+    /// Trees whose TREE_DISCONNECT is not answered yet.
+    pub(crate) ending_trees: BTreeSet<TreeId>,
+}
+
+/// Names a [`Group`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupId(u64);
+
+/// Opens that are closed together, and the answer that waits for the last of them.
+#[derive(Debug)]
+pub(crate) struct Group {
+    left: usize,
+    then: Then,
+}
+
+/// What follows when a group is closed.
+#[derive(Debug)]
+pub(crate) enum Then {
+    Nothing,
+    Logoff(Token<op::Logoff>, SessionId),
+    TreeDisconnect(Token<op::TreeDisconnect>, SessionId, TreeId),
+}
+
+impl FileServer {
+    /// [MS-SMB2] 3.3.5.5.3.
+    pub(crate) fn session_setup(&mut self, request: Request<op::SessionSetup>, random: &mut dyn Random) {
+        let id = request.origin.session;
+        let result = self.authenticate(&request, random);
+        if let Err(failure) = &result {
+            self.authentication_failed(id, failure.status);
+        }
+        let conn = request.origin.conn;
+        self.push_answer(conn, Answer::Auth(request.token, request.message, result));
+    }
+
+    fn authenticate(
+        &mut self,
+        request: &Request<op::SessionSetup>,
+        random: &mut dyn Random,
+    ) -> Result<AuthReply, Failure> {
+        let body = request.message.body()?;
+        let session = self.sessions.entry(request.origin.session).or_default();
+        if session.ending {
+            return Err(NtStatus::USER_SESSION_DELETED.into());
+        }
+        let (acceptor, wall) = (&self.config.acceptor, self.now.wall);
+        let mechanism = session.mechanism.get_or_insert_with(|| {
+            let mut seed = [0; 32];
+            random.fill(&mut seed);
+            acceptor.accept(wall, seed)
+        });
+        match mechanism.step(body.security_buffer) {
+            Ok(Step::Send(token)) => Ok(AuthReply::Continue { token }),
+            Ok(Step::Done { token, identity, session_key }) => {
+                session.mechanism = None;
+                session.identity = Some(identity.clone());
+                Ok(AuthReply::Done { token, identity, session_key })
+            }
+            // Nobody is there to be asked.
+            Ok(_) => Err(NtStatus::LOGON_FAILURE.into()),
+            Err(AuthError::Malformed(..) | AuthError::Unexpected(_)) => Err(NtStatus::INVALID_PARAMETER.into()),
+            Err(_) => Err(NtStatus::LOGON_FAILURE.into()),
+        }
+    }
+
+    /// A session that never was is forgotten here. One that was authenticated before ends through
+    /// the event that the core makes of the failure.
+    fn authentication_failed(&mut self, id: SessionId, _status: NtStatus) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.mechanism = None;
+        if session.identity.is_none() {
+            self.sessions.remove(&id);
+        }
+    }
+
+    /// [MS-SMB2] 3.3.5.6.
+    pub(crate) fn logoff(&mut self, request: Request<op::Logoff>) {
+        let id = request.origin.session;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.ending = true;
+        }
+        self.close_all(id, None, Then::Logoff(request.token, id));
+    }
+
+    /// The session is gone: what it had goes too.
+    pub(crate) fn session_ended(&mut self, id: SessionId) {
+        self.close_all(id, None, Then::Nothing);
+        self.sessions.remove(&id);
+    }
+
+    /// Closes all opens of a session, or of one of its trees.
+    pub(crate) fn close_all(&mut self, session: SessionId, tree: Option<TreeId>, then: Then) {
+        let group = GroupId(self.next_group);
+        self.next_group += 1;
+        // One more than there are opens: the group must not end while it is being filled.
+        self.groups.insert(group, Group { left: 1, then });
+        let opens = self.sessions.get(&session).map(|s| s.opens.clone()).unwrap_or_default();
+        for id in opens {
+            if let Some((of, doomed)) = self.creating.get_mut(&id) {
+                if tree.is_none_or(|tree| tree == *of) && doomed.is_none() {
+                    *doomed = Some(group);
+                    self.enter_group(group);
+                }
+            } else if let Some(open) = self.opens.get(&id)
+                && tree.is_none_or(|tree| tree == open.tree)
+                && open.closing.is_none()
+            {
+                self.enter_group(group);
+                self.begin_close(id, CloseReply::Group(group));
+            }
+        }
+        self.leave_group(group);
+    }
+
+    fn enter_group(&mut self, group: GroupId) {
+        if let Some(group) = self.groups.get_mut(&group) {
+            group.left += 1;
+        }
+    }
+
+    /// One of a group is closed.
+    pub(crate) fn leave_group(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        group.left -= 1;
+        if group.left > 0 {
+            return;
+        }
+        let Some(group) = self.groups.remove(&id) else { return };
+        match group.then {
+            Then::Nothing => {}
+            Then::Logoff(token, session) => {
+                self.sessions.remove(&session);
+                self.push_answer(token.id().conn, Answer::Logoff(token));
+            }
+            Then::TreeDisconnect(token, session, tree) => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.ending_trees.remove(&tree);
+                }
+                self.push_answer(token.id().conn, Answer::TreeDisconnect(token));
+            }
+        }
+    }
+}

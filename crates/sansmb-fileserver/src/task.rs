@@ -1,0 +1,54 @@
+//! Work that is under way: what happens when a job's outcome comes back.
+
+use bytes::Bytes;
+use sansmb::server::{Token, op};
+
+use crate::{
+    close::Closing, create::Creating, directory::Query, info::{QueryFile, QueryFs, Renaming, SetFile}, ioctl::{Copying, Ranging},
+    opens::OpenId,
+};
+
+/// A job's continuation.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// A CREATE whose file is being looked up.
+    Open(Box<Creating>),
+    /// A step of closing an open.
+    Close(Box<Closing>),
+    /// A step on an open.
+    On(OpenId, Step),
+    /// Nobody waits for it; a handle that it opens is closed.
+    Discard,
+}
+
+/// What is being done on an open.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// A CREATE whose file is open and has to be truncated or the like.
+    Create(Box<Creating>),
+    Read { token: Token<op::Read>, minimum: u32 },
+    Write { token: Token<op::Write>, length: u32 },
+    /// Where does the file end?
+    AppendLength(Append),
+    AppendWrite { token: Token<op::Write>, length: u32 },
+    Flush { token: Token<op::Flush> },
+    List(Box<Query>),
+    QueryFile(Box<QueryFile>),
+    QueryFs(Box<QueryFs>),
+    SetFile(Box<SetFile>),
+    Rename(Box<Renaming>),
+    Copy(Box<Copying>),
+    Range(Box<Ranging>),
+    Zero { token: Token<op::Ioctl>, reply: crate::ioctl::Echo },
+}
+
+/// A write at the end of a file.
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub(crate) open: OpenId,
+    pub(crate) token: Token<op::Write>,
+    pub(crate) data: Bytes,
+    pub(crate) through: bool,
+    /// Where the client wants it, if it says so.
+    pub(crate) offset: Option<u64>,
+}
