@@ -7,6 +7,7 @@ pub mod client;
 mod clock;
 mod error;
 pub mod runtime;
+pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 
