@@ -111,6 +111,6 @@ impl<'m> Body<'m> for ChangeNotifyResponse<'m> {
     }
 
     fn encode(&self, w: &mut Writer<'_>) {
-        encode_output_buffer(w, self.buffer);
+        encode_output_buffer(w, self.buffer, Some(0));
     }
 }

@@ -138,6 +138,8 @@ impl<'m> Body<'m> for IoctlResponse<'m> {
         })
     }
 
+    /// Writes no byte for a buffer that is not there, whatever the odd StructureSize promises: no
+    /// server does.
     fn encode(&self, w: &mut Writer<'_>) {
         let input_at = w.position() + size_of::<IoctlResponseFixed>();
         let output_at = (input_at + self.input.len()).next_multiple_of(8);
@@ -157,8 +159,6 @@ impl<'m> Body<'m> for IoctlResponse<'m> {
         if !self.output.is_empty() {
             w.align(8);
             w.bytes(self.output);
-        } else if self.input.is_empty() {
-            w.zeros(1);
         }
     }
 }

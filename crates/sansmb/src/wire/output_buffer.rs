@@ -24,13 +24,16 @@ impl OutputBufferFixed {
     }
 }
 
-/// Writes the body. The offset of an empty buffer is zero.
-pub(crate) fn encode_output_buffer(w: &mut Writer<'_>, buffer: &[u8]) {
+/// Writes the body. What an empty buffer looks like differs by command: QUERY_INFO has its offset
+/// and nothing behind it (`None`), the others have neither offset nor length and one byte.
+pub(crate) fn encode_output_buffer(w: &mut Writer<'_>, buffer: &[u8], if_empty: Option<u8>) {
     let at = w.position() + size_of::<OutputBufferFixed>();
+    let placeholder = if_empty.filter(|_| buffer.is_empty());
     w.put(&OutputBufferFixed {
         structure_size: U16::new(OUTPUT_BUFFER_SIZE),
-        offset: U16::new(if buffer.is_empty() { 0 } else { at as u16 }),
+        offset: U16::new(if placeholder.is_some() { 0 } else { at as u16 }),
         length: U32::new(buffer.len() as u32),
     });
-    w.bytes(if buffer.is_empty() { &[0] } else { buffer });
+    w.bytes(buffer);
+    w.bytes(placeholder.as_slice());
 }

@@ -144,6 +144,6 @@ impl<'m> Body<'m> for QueryInfoResponse<'m> {
     }
 
     fn encode(&self, w: &mut Writer<'_>) {
-        encode_output_buffer(w, self.buffer);
+        encode_output_buffer(w, self.buffer, None);
     }
 }

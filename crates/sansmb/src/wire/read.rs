@@ -3,7 +3,9 @@
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::header::FileIdFixed;
-use super::{Body, DecodeError, FileId, HEADER_LEN, Payload, Writer, fixed_at, span};
+use super::{
+    Body, DecodeError, DecodeErrorKind, FileId, HEADER_LEN, Payload, Writer, fixed_at, span, span_from,
+};
 
 wire_flags! {
     /// Flags of a READ request (3.x).
@@ -123,9 +125,10 @@ impl<'m> Body<'m> for ReadResponse<&'m [u8]> {
     type Fixed = ReadResponseFixed;
 
     fn from_parts(f: &'m ReadResponseFixed, msg: &'m [u8]) -> Result<Self, DecodeError> {
-        let len = f.data_length.get() as usize;
+        let (at, len) = (f.data_offset.into(), f.data_length.get() as usize);
+        let body = HEADER_LEN + size_of::<ReadResponseFixed>();
         Ok(Self {
-            data: span(msg, "READ response data", f.data_offset.into(), len)?,
+            data: span_from(msg, "READ response data", body, at, len)?,
             data_remaining: f.data_remaining.get(),
             flags: f.flags.get(),
         })
@@ -133,9 +136,6 @@ impl<'m> Body<'m> for ReadResponse<&'m [u8]> {
 
     fn encode(&self, w: &mut Writer<'_>) {
         self.encode_head(w);
-        if self.data.is_empty() {
-            w.zeros(1);
-        }
     }
 }
 
@@ -156,9 +156,13 @@ impl<P: Payload> ReadResponse<P> {
 }
 
 impl ReadResponse<()> {
-    /// Where the data will be, from the first 80 bytes of the message alone.
+    /// Where the data will be, from the first 80 bytes of the message alone. Never in those.
     pub fn extent(head: &[u8]) -> Result<(usize, usize), DecodeError> {
         let f: &ReadResponseFixed = fixed_at(head, HEADER_LEN, "READ response")?;
-        Ok((f.data_offset.into(), f.data_length.get() as usize))
+        let (at, len) = (f.data_offset.into(), f.data_length.get() as usize);
+        if len > 0 && at < HEADER_LEN + size_of::<ReadResponseFixed>() {
+            return Err(DecodeError::new("READ response data", at, DecodeErrorKind::Range));
+        }
+        Ok((at, len))
     }
 }

@@ -2,8 +2,11 @@
 
 mod abuse;
 mod around;
+mod commands;
 mod create;
 mod handshake;
+mod info;
 mod packet;
 mod roundtrip;
+mod roundtrip_info;
 mod values;

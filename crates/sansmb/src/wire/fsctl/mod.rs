@@ -4,6 +4,7 @@
 //! Each is a [`Structure`](super::Structure). The codes that are missing here carry nothing, or
 //! bytes that need no form (`PIPE_TRANSCEIVE`, `SRV_READ_HASH` responses).
 
+mod attributes;
 mod copychunk;
 mod dfs;
 mod network_interface;
@@ -15,6 +16,7 @@ mod snapshots;
 mod tests;
 mod validate;
 
+pub use attributes::{CompressionState, ObjectIdBuffer};
 pub use copychunk::{
     ResumeKey, SrvCopychunk, SrvCopychunkCopy, SrvCopychunkResponse, SrvReadHash, SrvRequestResumeKey,
 };

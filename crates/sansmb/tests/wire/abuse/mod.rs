@@ -4,6 +4,7 @@
 mod around;
 mod create;
 mod handshake;
+mod info;
 mod mutation;
 
 use std::fmt::Debug;

@@ -5,10 +5,12 @@ use std::fmt::Debug;
 use super::patched;
 use crate::packet::{encode, packet};
 use sansmb::wire::{
-    Body, BreakAcknowledgment, BreakNotification, CloseRequest, CloseResponse, CompressedMessage,
-    CreateRequest, CreateResponse, DecodeError, EmptyBody, ErrorResponse, Header, NegotiateRequest,
-    NegotiateResponse, ReadRequest, ReadResponse, ServerToClientNotification, SessionPacket,
-    SessionPacketType, SessionSetupRequest, SessionSetupResponse, ShareRedirect, Smb1NegotiateRequest,
+    Body, BreakAcknowledgment, BreakNotification, ChangeNotifyRequest, ChangeNotifyResponse, CloseRequest,
+    CloseResponse, CompressedMessage, CreateRequest, CreateResponse, DecodeError, EmptyBody, ErrorResponse,
+    FlushRequest, Header, IoctlRequest, IoctlResponse, LockRequest, NegotiateRequest, NegotiateResponse,
+    QueryDirectoryRequest, QueryDirectoryResponse, QueryInfoRequest, QueryInfoResponse, ReadRequest,
+    ReadResponse, ServerToClientNotification, SessionPacket, SessionPacketType, SessionSetupRequest,
+    SessionSetupResponse, SetInfoRequest, SetInfoResponse, ShareRedirect, Smb1NegotiateRequest,
     Smb1NegotiateResponse, SymbolicLinkErrorResponse, TransformHeader, TreeConnectRequest,
     TreeConnectResponse, WriteRequest, WriteResponse,
 };
@@ -42,6 +44,33 @@ fn decode_all(msg: &[u8]) {
     show::<WriteResponse>(msg);
     show::<EmptyBody>(msg);
     show::<ServerToClientNotification<'_>>(msg);
+    show::<FlushRequest>(msg);
+    show::<LockRequest<'_>>(msg);
+    show::<IoctlRequest<'_>>(msg);
+    show::<IoctlResponse<'_>>(msg);
+    show::<QueryDirectoryRequest<'_>>(msg);
+    show::<QueryDirectoryResponse<'_>>(msg);
+    show::<ChangeNotifyRequest>(msg);
+    show::<ChangeNotifyResponse<'_>>(msg);
+    show::<QueryInfoRequest<'_>>(msg);
+    show::<QueryInfoResponse<'_>>(msg);
+    show::<SetInfoRequest<'_>>(msg);
+    show::<SetInfoResponse>(msg);
+    if let Ok(info) = QueryInfoResponse::decode(msg) {
+        super::info::decode_buffer(info.buffer);
+    }
+    if let Ok(info) = SetInfoRequest::decode(msg) {
+        super::info::decode_buffer(info.buffer);
+    }
+    if let Ok(ioctl) = IoctlRequest::decode(msg) {
+        super::info::decode_buffer(ioctl.input);
+    }
+    if let Ok(ioctl) = IoctlResponse::decode(msg) {
+        super::info::decode_buffer(ioctl.output);
+    }
+    if Header::decode(msg).is_err() {
+        super::info::decode_buffer(msg);
+    }
     debug(BreakNotification::decode(msg));
     debug(BreakAcknowledgment::decode(msg));
     debug(TransformHeader::split(msg));
@@ -81,5 +110,5 @@ fn no_packet_panics_when_it_is_cut_or_changed() {
             }
         }
     }
-    assert!(seen >= 65, "{seen} packets");
+    assert!(seen >= 120, "{seen} packets");
 }
