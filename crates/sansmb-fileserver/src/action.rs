@@ -4,8 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use sansmb::{
     server::{
-        AuthReply, Channel, ConnId, Event, Failure, Message, Op, Reply, RequestId, Sessions, Token, TreeConnectReply,
-        op,
+        AuthReply, Channel, ConnId, Event, Failure, Message, Op, Reply, RequestId, Server, Sessions, Token,
+        TreeConnectReply, op,
     },
     wire::NtStatus,
 };
@@ -75,6 +75,23 @@ macro_rules! answers {
                     Answer::Tree(token, _) => channel.respond(token, Err(UNDELIVERED.into())),
                     Answer::TreeDisconnect(token) => channel.respond(token, Err(UNDELIVERED.into())),
                     Answer::Logoff(token) => channel.respond(token, Err(UNDELIVERED.into())),
+                };
+            }
+
+            /// Delivers any answer through a [`Server`], for drivers that use one.
+            pub fn deliver_to(self, server: &mut Server) {
+                let _ = match self.answer {
+                    $(Answer::$name(token, result) => server.respond(token, result),)*
+                    Answer::Pend(id) => {
+                        if let Some(channel) = server.channel(id.conn) {
+                            let _ = channel.pend_request(id);
+                        }
+                        Ok(())
+                    }
+                    Answer::Auth(token, message, result) => server.respond_auth(token, &message, result),
+                    Answer::Tree(token, result) => server.respond_tree(token, result),
+                    Answer::TreeDisconnect(token) => server.respond_tree_disconnect(token),
+                    Answer::Logoff(token) => server.respond_logoff(token),
                 };
             }
         }

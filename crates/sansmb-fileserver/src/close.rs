@@ -26,7 +26,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum CloseReply {
     /// A CLOSE, and whether it wants the attributes.
-    Request { token: Token<op::Close>, post_query: bool },
+    Request {
+        token: Token<op::Close>,
+        post_query: bool,
+    },
     /// The end of a session or a tree connect.
     Group(GroupId),
     Nobody,
@@ -88,6 +91,7 @@ impl FileServer {
         }
         self.end_watch(id, NtStatus::NOTIFY_CLEANUP);
         self.drop_lock_waiters(id);
+        self.end_pipe(id);
         if busy == 0 {
             self.clean_up(id);
         }
@@ -127,7 +131,11 @@ impl FileServer {
         let restore = file.frozen.is_set() && file.wrote;
         let stage = if restore && !deletes { Stage::Restore } else { Stage::Unlink };
         let closing = Closing { file, reply, key, stage, deletes, metadata: None };
-        if stage == Stage::Restore { self.close_next(Box::new(closing)) } else { self.after_restore(Box::new(closing)) }
+        if stage == Stage::Restore {
+            self.close_next(Box::new(closing))
+        } else {
+            self.after_restore(Box::new(closing))
+        }
     }
 
     fn after_restore(&mut self, mut closing: Box<Closing>) {
@@ -244,6 +252,11 @@ impl crate::opens::Frozen {
     }
 
     fn changes(&self) -> Changes {
-        Changes { written: self.written, accessed: self.accessed, changed: self.changed, ..Changes::default() }
+        Changes {
+            written: self.written,
+            accessed: self.accessed,
+            changed: self.changed,
+            ..Changes::default()
+        }
     }
 }

@@ -4,7 +4,8 @@ use sansmb::{
     conn::MessageBuffer,
     server::{Reply, Request, Token, op},
     wire::{
-        AccessMask, CompletionFilter, CreateOptions, EmptyBody, NtStatus, WriteFlags, WriteResponse, fscc::NotifyAction,
+        AccessMask, CompletionFilter, CreateOptions, EmptyBody, NtStatus, WriteFlags, WriteResponse,
+        fscc::NotifyAction,
     },
 };
 
@@ -53,7 +54,8 @@ impl FileServer {
         }
         if length == 0 {
             let data = MessageBuffer::with_capacity(0);
-            let result = if minimum == 0 { Ok(Reply::buffer(data)) } else { Err(NtStatus::END_OF_FILE.into()) };
+            let result =
+                if minimum == 0 { Ok(Reply::buffer(data)) } else { Err(NtStatus::END_OF_FILE.into()) };
             return self.respond(token, result);
         }
         let into = MessageBuffer::with_capacity(length as usize);

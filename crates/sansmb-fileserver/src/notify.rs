@@ -138,7 +138,14 @@ impl FileServer {
         }
     }
 
-    fn tell(&mut self, id: OpenId, change: &Change<'_>, kind: CompletionFilter, near: bool, depth: usize) -> bool {
+    fn tell(
+        &mut self,
+        id: OpenId,
+        change: &Change<'_>,
+        kind: CompletionFilter,
+        near: bool,
+        depth: usize,
+    ) -> bool {
         let Some(watch) = self.file_mut(id).and_then(|file| file.watch.as_mut()) else { return false };
         if !watch.filter.intersects(kind) || !near && !watch.tree {
             return false;

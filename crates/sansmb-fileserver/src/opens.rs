@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use sansmb::{
     server::{Origin, Request, op},
-    wire::{AccessMask, CreateOptions, FileId, FileTime, SessionId, ShareAccess, TreeId},
+    wire::{AccessMask, CreateOptions, FileId, FileTime, SessionId, TreeId},
 };
 
 use crate::{
@@ -65,9 +65,7 @@ pub(crate) struct FileOpen {
     pub(crate) path: SharePath,
     /// The name that the storage's handle goes by: not the same once another open renamed the file.
     pub(crate) handle_path: SharePath,
-    pub(crate) options: CreateOptions,
     pub(crate) claim: Claim,
-    pub(crate) sharing: ShareAccess,
     pub(crate) delete_on_close: bool,
     pub(crate) position: u64,
     pub(crate) mode: CreateOptions,
@@ -109,13 +107,6 @@ impl Open {
         match &mut self.object {
             Object::File(file) => Some(file),
             Object::Pipe(_) => None,
-        }
-    }
-
-    pub(crate) fn pipe_mut(&mut self) -> Option<&mut Pipe> {
-        match &mut self.object {
-            Object::Pipe(pipe) => Some(pipe),
-            Object::File(_) => None,
         }
     }
 

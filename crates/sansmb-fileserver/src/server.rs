@@ -58,6 +58,8 @@ pub(crate) enum Waiting {
     Lock(NodeId),
     /// For a change in a directory.
     Notify(OpenId),
+    /// For a message from a pipe.
+    Pipe(OpenId),
 }
 
 /// How much a file server holds: all zero when every client is gone and every job completed.
@@ -188,12 +190,12 @@ impl FileServer {
             Step::AppendWrite { token, length } => self.append_done(open, token, length, outcome),
             Step::Flush { token } => self.flush_done(open, token, outcome),
             Step::List(query) => self.list_step(open, query, outcome),
-            Step::QueryFile(query) => self.query_file_done(open, query, outcome),
+            Step::QueryFile(query) => self.query_file_done(open, *query, outcome),
             Step::QueryFs(query) => self.query_fs_done(open, *query, outcome),
-            Step::SetFile(set) => self.set_file_step(open, set, outcome),
+            Step::SetFile(set) => self.set_file_step(open, *set, outcome),
             Step::Rename(renaming) => self.rename_step(open, renaming, outcome),
             Step::Copy(copying) => self.copy_step(open, copying, outcome),
-            Step::Range(ranging) => self.ranges_done(ranging, outcome),
+            Step::Range(ranging) => self.ranges_done(*ranging, outcome),
             Step::Zero { token, reply } => self.zero_done(open, token, reply, outcome),
         }
     }
@@ -343,6 +345,7 @@ impl FileServer {
         match self.waiting.get(&request) {
             Some(Waiting::Lock(node)) => self.cancel_lock(*node, request),
             Some(Waiting::Notify(open)) => self.cancel_notify(*open, request),
+            Some(Waiting::Pipe(open)) => self.cancel_pipe(*open, request),
             None => {}
         }
     }

@@ -82,7 +82,9 @@ impl FileServer {
             }
             // Nobody is there to be asked.
             Ok(_) => Err(NtStatus::LOGON_FAILURE.into()),
-            Err(AuthError::Malformed(..) | AuthError::Unexpected(_)) => Err(NtStatus::INVALID_PARAMETER.into()),
+            Err(AuthError::Malformed(..) | AuthError::Unexpected(_)) => {
+                Err(NtStatus::INVALID_PARAMETER.into())
+            }
             Err(_) => Err(NtStatus::LOGON_FAILURE.into()),
         }
     }

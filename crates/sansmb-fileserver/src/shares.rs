@@ -77,7 +77,8 @@ impl Share {
             Access::Guests => true,
             Access::Users => identity.kind == IdentityKind::User,
             Access::List(names) => {
-                identity.kind == IdentityKind::User && names.iter().any(|name| same_name(name, &identity.user))
+                identity.kind == IdentityKind::User
+                    && names.iter().any(|name| same_name(name, &identity.user))
             }
         }
     }

@@ -4,7 +4,11 @@ use bytes::Bytes;
 use sansmb::server::{Token, op};
 
 use crate::{
-    close::Closing, create::Creating, directory::Query, info::{QueryFile, QueryFs, Renaming, SetFile}, ioctl::{Copying, Ranging},
+    close::Closing,
+    create::Creating,
+    directory::Query,
+    info::{QueryFile, QueryFs, Renaming, SetFile},
+    ioctl::{Copying, Ranging},
     opens::OpenId,
 };
 
@@ -26,12 +30,23 @@ pub(crate) enum Task {
 pub(crate) enum Step {
     /// A CREATE whose file is open and has to be truncated or the like.
     Create(Box<Creating>),
-    Read { token: Token<op::Read>, minimum: u32 },
-    Write { token: Token<op::Write>, length: u32 },
+    Read {
+        token: Token<op::Read>,
+        minimum: u32,
+    },
+    Write {
+        token: Token<op::Write>,
+        length: u32,
+    },
     /// Where does the file end?
     AppendLength(Append),
-    AppendWrite { token: Token<op::Write>, length: u32 },
-    Flush { token: Token<op::Flush> },
+    AppendWrite {
+        token: Token<op::Write>,
+        length: u32,
+    },
+    Flush {
+        token: Token<op::Flush>,
+    },
     List(Box<Query>),
     QueryFile(Box<QueryFile>),
     QueryFs(Box<QueryFs>),
@@ -39,7 +54,10 @@ pub(crate) enum Step {
     Rename(Box<Renaming>),
     Copy(Box<Copying>),
     Range(Box<Ranging>),
-    Zero { token: Token<op::Ioctl>, reply: crate::ioctl::Echo },
+    Zero {
+        token: Token<op::Ioctl>,
+        reply: crate::ioctl::Echo,
+    },
 }
 
 /// A write at the end of a file.

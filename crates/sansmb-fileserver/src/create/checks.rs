@@ -1,8 +1,8 @@
 //! What a CREATE asks for, checked before anything is looked up.
 
 use sansmb::wire::{
-    AccessMask, CreateContext, CreateDisposition, CreateOptions, CreateRequest, FileAttributes, FileTime, NtStatus,
-    ShareAccess,
+    AccessMask, CreateContext, CreateDisposition, CreateOptions, CreateRequest, FileAttributes, FileTime,
+    NtStatus, ShareAccess,
 };
 
 use super::path::{Name, Stream};
@@ -123,7 +123,10 @@ impl Wish {
         if makes && makes_directory && attributes.contains(FileAttributes::TEMPORARY) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        if makes && attributes.contains(FileAttributes::READONLY) && options.contains(CreateOptions::DELETE_ON_CLOSE) {
+        if makes
+            && attributes.contains(FileAttributes::READONLY)
+            && options.contains(CreateOptions::DELETE_ON_CLOSE)
+        {
             return Err(NtStatus::CANNOT_DELETE);
         }
         // What cannot be made must be there already.
@@ -157,7 +160,9 @@ impl Wish {
         let change = AccessMask::FILE_WRITE_EA | AccessMask::FILE_WRITE_ATTRIBUTES;
         match self.disposition {
             CreateDisposition::SUPERSEDE => change | AccessMask::DELETE,
-            CreateDisposition::OVERWRITE | CreateDisposition::OVERWRITE_IF => change | AccessMask::FILE_WRITE_DATA,
+            CreateDisposition::OVERWRITE | CreateDisposition::OVERWRITE_IF => {
+                change | AccessMask::FILE_WRITE_DATA
+            }
             _ => AccessMask::empty(),
         }
     }
@@ -167,7 +172,8 @@ impl Wish {
         let granted = if self.maximum_allowed { self.maximal | self.access } else { self.access };
         Rights {
             read: granted.intersects(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE),
-            write: granted.intersects(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA) || self.overwrites(),
+            write: granted.intersects(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA)
+                || self.overwrites(),
         }
     }
 }
@@ -182,7 +188,9 @@ impl Contexts {
                 CreateContext::AllocationSize(size) => contexts.allocation = Some(size),
                 CreateContext::EaBuffer(eas) if !eas.is_empty() => return Err(NtStatus::EAS_NOT_SUPPORTED),
                 // There are no earlier versions, and no durable opens to come back to.
-                CreateContext::TimewarpToken(time) if time.0 != 0 => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+                CreateContext::TimewarpToken(time) if time.0 != 0 => {
+                    return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
+                }
                 CreateContext::DurableHandleReconnect(_) | CreateContext::DurableHandleReconnectV2 { .. } => {
                     return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
                 }

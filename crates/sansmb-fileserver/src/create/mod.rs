@@ -23,8 +23,8 @@ use sansmb::{
 };
 
 use crate::{
-    close::CloseReply,
     action::JobId,
+    close::CloseReply,
     nodes::PathKey,
     opens::{FileOpen, Frozen, Object, Open, OpenId},
     server::FileServer,
@@ -105,7 +105,9 @@ impl FileServer {
             return Err(NtStatus::NETWORK_NAME_DELETED);
         }
         let limits = &self.config.limits;
-        if session.opens.len() >= limits.opens_per_session || self.opens.len() + self.creating.len() >= limits.opens {
+        if session.opens.len() >= limits.opens_per_session
+            || self.opens.len() + self.creating.len() >= limits.opens
+        {
             return Err(NtStatus::INSUFFICIENT_RESOURCES);
         }
         Ok(())
@@ -115,7 +117,7 @@ impl FileServer {
         let wish = &creating.wish;
         let key = PathKey::new(creating.share.volume, &wish.path);
         if self.nodes.is_beneath_doomed(&key) {
-            return self.refuse(creating, None, NtStatus::DELETE_PENDING);
+            return self.refuse(*creating, None, NtStatus::DELETE_PENDING);
         }
         let attributes = new_attributes(wish);
         let job = Job::Open {
@@ -134,11 +136,11 @@ impl FileServer {
     pub(crate) fn create_opened(&mut self, mut creating: Box<Creating>, job: JobId, outcome: Outcome) {
         let (handle, metadata, created, path) = match outcome {
             Ok(Done::Opened { handle, metadata, created, path }) => (handle, metadata, created, path),
-            Ok(_) => return self.refuse(creating, None, NtStatus::INTERNAL_ERROR),
+            Ok(_) => return self.refuse(*creating, None, NtStatus::INTERNAL_ERROR),
             Err(status) => return self.not_opened(creating, status),
         };
         if self.creating.get(&creating.id).is_none_or(|(_, doomed)| doomed.is_some()) {
-            return self.refuse(creating, Some(handle), NtStatus::FILE_CLOSED);
+            return self.refuse(*creating, Some(handle), NtStatus::FILE_CLOSED);
         }
         if self.was_deleted(metadata.node, job) && creating.tries < MAX_TRIES {
             creating.tries += 1;
@@ -148,11 +150,11 @@ impl FileServer {
         }
         let key = PathKey::new(creating.share.volume, &path);
         if self.nodes.is_doomed(&key) {
-            return self.refuse(creating, Some(handle), NtStatus::DELETE_PENDING);
+            return self.refuse(*creating, Some(handle), NtStatus::DELETE_PENDING);
         }
         let granted = match grant(&creating.wish, &metadata, created) {
             Ok(granted) => granted,
-            Err(status) => return self.refuse(creating, Some(handle), status),
+            Err(status) => return self.refuse(*creating, Some(handle), status),
         };
         // What an overwriting open does to the data counts against the share modes of others, but
         // is not a right that it keeps.
@@ -162,7 +164,7 @@ impl FileServer {
             .get(metadata.node)
             .is_none_or(|node| node.share_modes.allow(Claim::new(needed, creating.wish.sharing)));
         if !allowed {
-            return self.refuse(creating, Some(handle), NtStatus::SHARING_VIOLATION);
+            return self.refuse(*creating, Some(handle), NtStatus::SHARING_VIOLATION);
         }
         self.enter(&creating, handle, &metadata, path, granted, key);
         self.created(creating, &metadata, created);
@@ -190,9 +192,7 @@ impl FileServer {
             directory: metadata.is_directory(),
             handle_path: path.clone(),
             path,
-            options: wish.options,
             claim,
-            sharing: wish.sharing,
             delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
             position: 0,
             mode: wish.options
@@ -225,8 +225,11 @@ impl FileServer {
         let reserve = wish.contexts.allocation.is_some_and(|size| size > 0) && !metadata.is_directory();
         if created {
             creating.action = CreateAction::CREATED;
-            let kind =
-                if metadata.is_directory() { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
+            let kind = if metadata.is_directory() {
+                CompletionFilter::DIR_NAME
+            } else {
+                CompletionFilter::FILE_NAME
+            };
             self.report(creating.id, NotifyAction::ADDED, kind);
             if reserve {
                 creating.stage = Stage::Reserve;
@@ -241,7 +244,7 @@ impl FileServer {
             creating.stage = Stage::Truncate;
             return self.create_next(creating);
         }
-        self.answer_create(creating, metadata);
+        self.answer_create(*creating, metadata);
     }
 
     /// Emits the job of the current stage.
@@ -275,7 +278,7 @@ impl FileServer {
             return self.fail(creating.token, NtStatus::FILE_CLOSED);
         }
         creating.stage = match (creating.stage, outcome) {
-            (Stage::Look, Ok(Done::Metadata(metadata))) => return self.answer_create(creating, &metadata),
+            (Stage::Look, Ok(Done::Metadata(metadata))) => return self.answer_create(*creating, &metadata),
             // Reserving is a hint, and not every storage can.
             (Stage::Reserve, Ok(_) | Err(NtStatus::NOT_SUPPORTED)) => Stage::Look,
             (Stage::Truncate, Ok(_)) => Stage::Change,
@@ -285,7 +288,11 @@ impl FileServer {
                     NotifyAction::MODIFIED,
                     CompletionFilter::SIZE | CompletionFilter::LAST_WRITE | CompletionFilter::ATTRIBUTES,
                 );
-                if creating.wish.contexts.allocation.is_some_and(|size| size > 0) { Stage::Reserve } else { Stage::Look }
+                if creating.wish.contexts.allocation.is_some_and(|size| size > 0) {
+                    Stage::Reserve
+                } else {
+                    Stage::Look
+                }
             }
             (_, outcome) => {
                 let status = outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR);
@@ -311,7 +318,7 @@ impl FileServer {
                 creating.rights.read = false;
                 creating.wish.maximal.remove(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE);
             } else {
-                return self.refuse(creating, None, status);
+                return self.refuse(*creating, None, status);
             }
             creating.tries += 1;
             return self.look_up(creating);
@@ -321,11 +328,11 @@ impl FileServer {
             _ if missing => wish.when_missing.unwrap_or(status),
             _ => status,
         };
-        self.refuse(creating, None, status);
+        self.refuse(*creating, None, status);
     }
 
     /// A CREATE ends before it is in the tables.
-    fn refuse(&mut self, creating: Box<Creating>, handle: Option<Handle>, status: NtStatus) {
+    fn refuse(&mut self, creating: Creating, handle: Option<Handle>, status: NtStatus) {
         if let Some(handle) = handle {
             self.job(&creating.share, Job::Close { handle }, Task::Discard);
         }
@@ -339,8 +346,8 @@ impl FileServer {
         }
     }
 
-    fn answer_create(&mut self, creating: Box<Creating>, metadata: &Metadata) {
-        let Creating { id, token, wish, action, .. } = *creating;
+    fn answer_create(&mut self, creating: Creating, metadata: &Metadata) {
+        let Creating { id, token, wish, action, .. } = creating;
         let mut replies = Vec::new();
         if let Some(since) = wish.contexts.maximal_access {
             let unchanged = since.is_some_and(|since| since == metadata.written);
@@ -412,7 +419,8 @@ fn grant(wish: &Wish, metadata: &Metadata, created: bool) -> Result<AccessMask, 
         }
         if wish.overwrites() {
             let kept = FileAttributes::HIDDEN | FileAttributes::SYSTEM;
-            if !(wish.attributes & kept).contains(attributes & kept) || !wish.maximal.contains(wish.overwrite_access())
+            if !(wish.attributes & kept).contains(attributes & kept)
+                || !wish.maximal.contains(wish.overwrite_access())
             {
                 return Err(NtStatus::ACCESS_DENIED);
             }

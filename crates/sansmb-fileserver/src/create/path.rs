@@ -62,7 +62,8 @@ fn split_stream(text: &str) -> Result<(&str, Stream), NtStatus> {
     let Some((name, suffix)) = text.split_once(':') else { return Ok((text, Stream::Unsaid)) };
     if suffix.eq_ignore_ascii_case(":$DATA") {
         Ok((name, Stream::Data))
-    } else if suffix.eq_ignore_ascii_case(":$INDEX_ALLOCATION") || suffix.eq_ignore_ascii_case("$I30:$INDEX_ALLOCATION")
+    } else if suffix.eq_ignore_ascii_case(":$INDEX_ALLOCATION")
+        || suffix.eq_ignore_ascii_case("$I30:$INDEX_ALLOCATION")
     {
         Ok((name, Stream::Index))
     } else {

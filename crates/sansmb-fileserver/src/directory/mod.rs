@@ -141,7 +141,9 @@ impl FileServer {
                 listing.restart = false;
                 listing.entries.extend(entries);
             }
-            Err(NtStatus::NO_SUCH_FILE | NtStatus::OBJECT_NAME_NOT_FOUND) if listing.pattern.exact().is_some() => {
+            Err(NtStatus::NO_SUCH_FILE | NtStatus::OBJECT_NAME_NOT_FOUND)
+                if listing.pattern.exact().is_some() =>
+            {
                 listing.end = true;
             }
             outcome => {
@@ -190,7 +192,8 @@ impl FileServer {
             }
             let Some(request) = file.queries.pop_front() else { return };
             self.start_query(id, request);
-            let running = self.file(id).and_then(|file| file.listing.as_ref()).is_some_and(|listing| listing.running);
+            let running =
+                self.file(id).and_then(|file| file.listing.as_ref()).is_some_and(|listing| listing.running);
             if running {
                 return;
             }

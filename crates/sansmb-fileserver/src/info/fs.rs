@@ -6,7 +6,8 @@ use sansmb::{
         Guid, NtStatus, Structure, Utf16Buf,
         fscc::{
             DeviceCharacteristics, DeviceType, FsAttributeInfo, FsAttributes, FsControlInfo, FsDeviceInfo,
-            FsFullSizeInfo, FsInfoClass, FsObjectIdInfo, FsSectorSizeInfo, FsSizeInfo, FsVolumeInfo, SectorFlags,
+            FsFullSizeInfo, FsInfoClass, FsObjectIdInfo, FsSectorSizeInfo, FsSizeInfo, FsVolumeInfo,
+            SectorFlags,
         },
     },
 };
@@ -31,7 +32,13 @@ pub(crate) struct QueryFs {
 }
 
 impl FileServer {
-    pub(crate) fn query_fs(&mut self, id: OpenId, token: Token<op::QueryInfo>, class: FsInfoClass, limit: usize) {
+    pub(crate) fn query_fs(
+        &mut self,
+        id: OpenId,
+        token: Token<op::QueryInfo>,
+        class: FsInfoClass,
+        limit: usize,
+    ) {
         let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
         let traits = &file.share.traits;
         let read_only = traits.read_only || file.share.config.read_only;
@@ -85,7 +92,11 @@ impl FileServer {
             }
             FsInfoClass::SIZE | FsInfoClass::FULL_SIZE | FsInfoClass::SECTOR_SIZE => {
                 let query = QueryFs { token, class, limit };
-                return self.job_on(id, |file| Job::Space { handle: file.handle }, Step::QueryFs(Box::new(query)));
+                return self.job_on(
+                    id,
+                    |file| Job::Space { handle: file.handle },
+                    Step::QueryFs(Box::new(query)),
+                );
             }
             FsInfoClass::LABEL => return self.fail(token, NtStatus::NOT_SUPPORTED),
             _ => return self.fail(token, NtStatus::INVALID_INFO_CLASS),

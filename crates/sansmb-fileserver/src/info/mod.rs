@@ -11,7 +11,10 @@ pub(crate) use query::QueryFile;
 pub(crate) use rename::Renaming;
 use sansmb::{
     server::{Failure, Reply, Request, op},
-    wire::{InfoType, NtStatus, QueryInfoResponse, fscc::{FileInfoClass, FsInfoClass}},
+    wire::{
+        InfoType, NtStatus, QueryInfoResponse,
+        fscc::{FileInfoClass, FsInfoClass},
+    },
 };
 pub(crate) use set::SetFile;
 
@@ -48,7 +51,9 @@ impl FileServer {
         match body.info_type {
             InfoType::FILE if pipe => self.set_pipe(token, FileInfoClass(body.info_class), body.buffer),
             InfoType::FILE => self.set_file(id, token, FileInfoClass(body.info_class), body.buffer),
-            InfoType::SECURITY if !pipe => self.set_security(id, token, body.additional_information, body.buffer),
+            InfoType::SECURITY if !pipe => {
+                self.set_security(id, token, body.additional_information, body.buffer)
+            }
             InfoType::FILESYSTEM | InfoType::QUOTA | InfoType::SECURITY => {
                 self.fail(token, NtStatus::NOT_SUPPORTED);
             }
@@ -59,11 +64,7 @@ impl FileServer {
 
 /// An answer to QUERY_INFO in a buffer of `limit` bytes, [MS-FSA] 2.1.5.12: the `fixed` bytes at
 /// the start must fit; what varies behind them may be cut off.
-pub(crate) fn fit(
-    mut buffer: Vec<u8>,
-    fixed: usize,
-    limit: usize,
-) -> Result<Reply<op::QueryInfo>, Failure> {
+pub(crate) fn fit(mut buffer: Vec<u8>, fixed: usize, limit: usize) -> Result<Reply<op::QueryInfo>, Failure> {
     if limit < fixed {
         return Err(NtStatus::INFO_LENGTH_MISMATCH.into());
     }

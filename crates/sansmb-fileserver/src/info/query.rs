@@ -6,8 +6,8 @@ use sansmb::{
         AccessMask, CreateOptions, FileAttributes, NtStatus, Structure, Utf16Buf,
         fscc::{
             EntryWriter, FileAccessInfo, FileAlignmentInfo, FileAllInfo, FileAttributeTagInfo, FileBasicInfo,
-            FileCompressionInfo, FileEaInfo, FileIdInfo, FileInfoClass, FileInternalInfo, FileModeInfo, FileNameInfo,
-            FileNetworkOpenInfo, FilePositionInfo, FileStandardInfo, StreamEntry,
+            FileCompressionInfo, FileEaInfo, FileIdInfo, FileInfoClass, FileInternalInfo, FileModeInfo,
+            FileNameInfo, FileNetworkOpenInfo, FilePositionInfo, FileStandardInfo, StreamEntry,
         },
     },
 };
@@ -48,7 +48,10 @@ impl FileServer {
         let Some(file) = open.file() else { return self.fail(token, NtStatus::INVALID_DEVICE_REQUEST) };
         let needs_attributes = matches!(
             class,
-            FileInfoClass::BASIC | FileInfoClass::ALL | FileInfoClass::NETWORK_OPEN | FileInfoClass::ATTRIBUTE_TAG
+            FileInfoClass::BASIC
+                | FileInfoClass::ALL
+                | FileInfoClass::NETWORK_OPEN
+                | FileInfoClass::ATTRIBUTE_TAG
         );
         if needs_attributes && !open.may(AccessMask::FILE_READ_ATTRIBUTES) {
             return self.fail(token, NtStatus::ACCESS_DENIED);
@@ -80,7 +83,11 @@ impl FileServer {
             | FileInfoClass::COMPRESSION
             | FileInfoClass::ID => {
                 let query = QueryFile { token, class, limit };
-                return self.job_on(id, |file| Job::Stat { handle: file.handle }, Step::QueryFile(Box::new(query)));
+                return self.job_on(
+                    id,
+                    |file| Job::Stat { handle: file.handle },
+                    Step::QueryFile(Box::new(query)),
+                );
             }
             FileInfoClass::PIPE | FileInfoClass::PIPE_LOCAL | FileInfoClass::PIPE_REMOTE => {
                 return self.fail(token, NtStatus::INVALID_PARAMETER);
@@ -90,8 +97,8 @@ impl FileServer {
         self.respond(token, fit(immediate.0, immediate.1, limit));
     }
 
-    pub(crate) fn query_file_done(&mut self, id: OpenId, query: Box<QueryFile>, outcome: Outcome) {
-        let QueryFile { token, class, limit } = *query;
+    pub(crate) fn query_file_done(&mut self, id: OpenId, query: QueryFile, outcome: Outcome) {
+        let QueryFile { token, class, limit } = query;
         let metadata = match outcome {
             Ok(Done::Metadata(metadata)) => metadata,
             outcome => return self.fail(token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR)),
@@ -115,10 +122,9 @@ impl FileServer {
                 attributes: shown_attributes(metadata.attributes),
                 reparse_tag: metadata.reparse_tag,
             }),
-            FileInfoClass::COMPRESSION => encode(&FileCompressionInfo {
-                compressed_file_size: metadata.length,
-                ..Default::default()
-            }),
+            FileInfoClass::COMPRESSION => {
+                encode(&FileCompressionInfo { compressed_file_size: metadata.length, ..Default::default() })
+            }
             _ => encode(&FileIdInfo {
                 volume_serial_number: metadata.node.volume,
                 file_id: metadata.node.file.into(),
@@ -177,7 +183,8 @@ fn streams(metadata: &Metadata, limit: usize) -> Encoded {
         let _ = writer.push(&entry);
     }
     let buffer = writer.finish();
-    let fixed = if buffer.is_empty() { 0 } else { StreamEntry::FIXED_LEN.min(limit.max(StreamEntry::FIXED_LEN)) };
+    let fixed =
+        if buffer.is_empty() { 0 } else { StreamEntry::FIXED_LEN.min(limit.max(StreamEntry::FIXED_LEN)) };
     (buffer, fixed)
 }
 

@@ -3,7 +3,8 @@
 use sansmb::{
     server::{Token, op},
     wire::{
-        AccessMask, CompletionFilter, FileAttributes, NtStatus, SetInfoResponse, ShareAccess, Utf16, fscc::NotifyAction,
+        AccessMask, CompletionFilter, FileAttributes, NtStatus, SetInfoResponse, ShareAccess, Utf16,
+        fscc::NotifyAction,
     },
 };
 
@@ -112,7 +113,8 @@ impl FileServer {
             }
         }
         // The directory is opened for it, so to speak.
-        let access = if file.directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
+        let access =
+            if file.directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
         let claim = Claim::new(access, ShareAccess::READ | ShareAccess::WRITE);
         let allowed =
             parent.and_then(|key| self.nodes.at(&key)).is_none_or(|(_, node)| node.share_modes.allow(claim));
@@ -179,7 +181,8 @@ impl FileServer {
         if own == Some(metadata.node) {
             return Ok(());
         }
-        let readonly = metadata.attributes.contains(FileAttributes::READONLY) && !renaming.naming.ignore_readonly;
+        let readonly =
+            metadata.attributes.contains(FileAttributes::READONLY) && !renaming.naming.ignore_readonly;
         if metadata.is_directory() || readonly {
             return Err(NtStatus::ACCESS_DENIED);
         }

@@ -8,7 +8,8 @@
 use sansmb::{
     server::{Failure, Reply, Token, op},
     wire::{
-        AccessMask, CompletionFilter, NtStatus, QueryInfoResponse, SecurityInformation, SetInfoResponse, Structure,
+        AccessMask, CompletionFilter, NtStatus, QueryInfoResponse, SecurityInformation, SetInfoResponse,
+        Structure,
         dtyp::{Ace, AceFlags, Acl, SecurityDescriptor, Sid},
         fscc::NotifyAction,
     },
@@ -32,8 +33,11 @@ impl FileServer {
             return self.fail(token, NtStatus::ACCESS_DENIED);
         }
         let directory = open.file().is_some_and(|file| file.directory);
-        let flags =
-            if directory { AceFlags::OBJECT_INHERIT | AceFlags::CONTAINER_INHERIT } else { AceFlags::empty() };
+        let flags = if directory {
+            AceFlags::OBJECT_INHERIT | AceFlags::CONTAINER_INHERIT
+        } else {
+            AceFlags::empty()
+        };
         let aces = [Ace::allow(Sid::EVERYONE, AccessMask::FILE_ALL_ACCESS, flags)];
         let asked = |part| which.contains(part);
         let descriptor = SecurityDescriptor {

@@ -3,7 +3,8 @@
 use sansmb::{
     server::{Token, op},
     wire::{
-        AccessMask, CompletionFilter, CreateOptions, FileAttributes, FileTime, NtStatus, SetInfoResponse, Structure,
+        AccessMask, CompletionFilter, CreateOptions, FileAttributes, FileTime, NtStatus, SetInfoResponse,
+        Structure,
         fscc::{
             DispositionFlags, FileAllocationInfo, FileBasicInfo, FileDispositionInfo, FileDispositionInfoEx,
             FileEndOfFileInfo, FileInfoClass, FileLinkInfo, FileModeInfo, FilePositionInfo, FileRenameInfo,
@@ -42,7 +43,9 @@ enum Kind {
     BasicLook(FileBasicInfo),
     Basic(CompletionFilter),
     /// The attributes are looked at.
-    Dispose { ignore_readonly: bool },
+    Dispose {
+        ignore_readonly: bool,
+    },
     /// A directory is looked into.
     DisposeDirectory,
     EndOfFile,
@@ -51,7 +54,13 @@ enum Kind {
 }
 
 impl FileServer {
-    pub(crate) fn set_file(&mut self, id: OpenId, token: Token<op::SetInfo>, class: FileInfoClass, buffer: &[u8]) {
+    pub(crate) fn set_file(
+        &mut self,
+        id: OpenId,
+        token: Token<op::SetInfo>,
+        class: FileInfoClass,
+        buffer: &[u8],
+    ) {
         let result = match class {
             FileInfoClass::BASIC => self.set_basic(id, buffer),
             FileInfoClass::DISPOSITION => decode::<FileDispositionInfo>(buffer).and_then(|info| {
@@ -88,8 +97,8 @@ impl FileServer {
     }
 
     /// A job of a SET_INFO is done.
-    pub(crate) fn set_file_step(&mut self, id: OpenId, set: Box<SetFile>, outcome: Outcome) {
-        let SetFile { token, kind } = *set;
+    pub(crate) fn set_file_step(&mut self, id: OpenId, set: SetFile, outcome: Outcome) {
+        let SetFile { token, kind } = set;
         let result = outcome.and_then(|done| self.set_next(id, kind, done));
         match result {
             Ok(None) => self.succeed(token, &SetInfoResponse),
@@ -107,7 +116,9 @@ impl FileServer {
     fn set_next(&mut self, id: OpenId, kind: Kind, done: Done) -> Next {
         let handle = self.file(id).map(|file| file.handle).ok_or(NtStatus::FILE_CLOSED)?;
         match (kind, done) {
-            (Kind::BasicLook(info), Done::Metadata(metadata)) => Ok(self.change_basic(id, &info, Some(&metadata))),
+            (Kind::BasicLook(info), Done::Metadata(metadata)) => {
+                Ok(self.change_basic(id, &info, Some(&metadata)))
+            }
             (Kind::Basic(changed), _) => {
                 if !changed.is_empty() {
                     self.report(id, NotifyAction::MODIFIED, changed);
@@ -124,7 +135,11 @@ impl FileServer {
                 self.doom(id)
             }
             (Kind::DisposeDirectory, Done::Empty(empty)) => {
-                if empty { self.doom(id) } else { Err(NtStatus::DIRECTORY_NOT_EMPTY) }
+                if empty {
+                    self.doom(id)
+                } else {
+                    Err(NtStatus::DIRECTORY_NOT_EMPTY)
+                }
             }
             (Kind::EndOfFile, _) => {
                 self.report(id, NotifyAction::MODIFIED, CompletionFilter::SIZE);
@@ -139,7 +154,11 @@ impl FileServer {
                 Ok(Some((job, Kind::EndOfFile)))
             }
             (Kind::ValidData(size), Done::Metadata(metadata)) => {
-                if size > metadata.length { Err(NtStatus::INVALID_PARAMETER) } else { Ok(None) }
+                if size > metadata.length {
+                    Err(NtStatus::INVALID_PARAMETER)
+                } else {
+                    Ok(None)
+                }
             }
             _ => Err(NtStatus::INTERNAL_ERROR),
         }
@@ -166,7 +185,12 @@ impl FileServer {
     }
 
     /// Freezes and thaws times and says what the storage has to change.
-    fn change_basic(&mut self, id: OpenId, info: &FileBasicInfo, current: Option<&Metadata>) -> Option<(Job, Kind)> {
+    fn change_basic(
+        &mut self,
+        id: OpenId,
+        info: &FileBasicInfo,
+        current: Option<&Metadata>,
+    ) -> Option<(Job, Kind)> {
         let file = self.file_mut(id)?;
         let frozen = &mut file.frozen;
         for (time, slot, current) in [
@@ -319,7 +343,12 @@ fn naming(class: FileInfoClass, buffer: &[u8]) -> Result<Naming, NtStatus> {
         FileInfoClass::RENAME_EX => {
             let info = decode::<FileRenameInfoEx<'_>>(buffer)?;
             let replace = info.flags.contains(RenameFlags::REPLACE_IF_EXISTS);
-            (info.name, info.root_directory, replace, info.flags.contains(RenameFlags::IGNORE_READONLY_ATTRIBUTE))
+            (
+                info.name,
+                info.root_directory,
+                replace,
+                info.flags.contains(RenameFlags::IGNORE_READONLY_ATTRIBUTE),
+            )
         }
         FileInfoClass::LINK => {
             let info = decode::<FileLinkInfo<'_>>(buffer)?;

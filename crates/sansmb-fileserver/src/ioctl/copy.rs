@@ -75,7 +75,8 @@ impl FileServer {
         if total > MAX_TOTAL || chunks.iter().any(|chunk| chunk.length == 0 || chunk.length > MAX_CHUNK) {
             return self.refuse_copy(token, echo);
         }
-        let beyond = |offset: u64, length: u32| offset.checked_add(length.into()).is_none_or(|end| end > MAX_OFFSET);
+        let beyond =
+            |offset: u64, length: u32| offset.checked_add(length.into()).is_none_or(|end| end > MAX_OFFSET);
         if chunks.iter().any(|c| beyond(c.source_offset, c.length) || beyond(c.target_offset, c.length)) {
             return self.fail(token, NtStatus::INVALID_PARAMETER);
         }
@@ -136,19 +137,19 @@ impl FileServer {
     /// Starts the next chunk, or the next step of one.
     fn copy_next(&mut self, id: OpenId, copying: Box<Copying>) {
         let Some(chunk) = copying.chunks.front().copied() else {
-            return self.copy_over(copying, NtStatus::SUCCESS);
+            return self.copy_over(*copying, NtStatus::SUCCESS);
         };
         let source = copying.source;
         let closing =
             [id, source].iter().any(|id| self.opens.get(id).is_none_or(|open| open.closing.is_some()));
         let Some(from) = self.file(source).map(|file| file.handle).filter(|_| !closing) else {
-            return self.copy_over(copying, NtStatus::FILE_CLOSED);
+            return self.copy_over(*copying, NtStatus::FILE_CLOSED);
         };
         let length = u64::from(chunk.length);
         if !self.may_access(source, chunk.source_offset, length, false)
             || !self.may_access(id, chunk.target_offset, length, true)
         {
-            return self.copy_over(copying, NtStatus::FILE_LOCK_CONFLICT);
+            return self.copy_over(*copying, NtStatus::FILE_LOCK_CONFLICT);
         }
         if copying.stage == Stage::Read {
             let into = MessageBuffer::with_capacity(chunk.length as usize);
@@ -176,7 +177,7 @@ impl FileServer {
 
     pub(crate) fn copy_step(&mut self, id: OpenId, mut copying: Box<Copying>, outcome: Outcome) {
         let Some(chunk) = copying.chunks.front().copied() else {
-            return self.copy_over(copying, NtStatus::INTERNAL_ERROR);
+            return self.copy_over(*copying, NtStatus::INTERNAL_ERROR);
         };
         match (copying.stage, outcome) {
             (Stage::Copy, Err(NtStatus::NOT_SUPPORTED)) => {
@@ -188,7 +189,12 @@ impl FileServer {
                 let data = data.into_bytes();
                 self.job_on(
                     id,
-                    |file| Job::Write { handle: file.handle, offset: chunk.target_offset, data, through: false },
+                    |file| Job::Write {
+                        handle: file.handle,
+                        offset: chunk.target_offset,
+                        data,
+                        through: false,
+                    },
                     Step::Copy(copying),
                 );
             }
@@ -206,14 +212,14 @@ impl FileServer {
                 self.copy_next(id, copying);
             }
             // The source ends before the chunk does.
-            (_, Ok(_)) => self.copy_over(copying, NtStatus::INVALID_VIEW_SIZE),
-            (_, Err(status)) => self.copy_over(copying, status),
+            (_, Ok(_)) => self.copy_over(*copying, NtStatus::INVALID_VIEW_SIZE),
+            (_, Err(status)) => self.copy_over(*copying, status),
         }
     }
 
     /// The copy is over; after a failure the client learns how far it came.
-    fn copy_over(&mut self, copying: Box<Copying>, status: NtStatus) {
-        let Copying { token, echo, source, done, .. } = *copying;
+    fn copy_over(&mut self, copying: Copying, status: NtStatus) {
+        let Copying { token, echo, source, done, .. } = copying;
         self.respond(token, Ok(echo.encode(&done.to_vec()).with_status(status)));
         self.release(source);
     }

@@ -86,7 +86,9 @@ impl FileServer {
 
     /// [MS-FSA] 2.1.5.10.22.
     pub(super) fn allocated_ranges(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
-        let Ok(range) = FileRange::decode(input) else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        let Ok(range) = FileRange::decode(input) else {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        };
         let FileRange { offset, length } = range;
         let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
         if file.directory || offset.checked_add(length).is_none_or(|end| end > MAX_OFFSET) {
@@ -99,8 +101,8 @@ impl FileServer {
         self.job_on(id, |file| Job::Ranges { handle: file.handle, offset, length }, Step::Range(ranging));
     }
 
-    pub(crate) fn ranges_done(&mut self, ranging: Box<Ranging>, outcome: Outcome) {
-        let Ranging { token, echo } = *ranging;
+    pub(crate) fn ranges_done(&mut self, ranging: Ranging, outcome: Outcome) {
+        let Ranging { token, echo } = ranging;
         let ranges = match outcome {
             Ok(Done::Ranges(ranges)) => ranges,
             Ok(_) => return self.fail(token, NtStatus::INTERNAL_ERROR),
@@ -121,7 +123,9 @@ impl FileServer {
 
     /// [MS-FSA] 2.1.5.10.6: a hint that nothing has to follow.
     pub(super) fn trim(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
-        let Ok(trim) = FileLevelTrim::decode(input) else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        let Ok(trim) = FileLevelTrim::decode(input) else {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        };
         let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
         if file.directory || trim.key != 0 || trim.ranges.is_empty() {
             return self.fail(token, NtStatus::INVALID_PARAMETER);

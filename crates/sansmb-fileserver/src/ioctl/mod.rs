@@ -7,7 +7,10 @@ pub(crate) use copy::Copying;
 pub(crate) use data::Ranging;
 use sansmb::{
     server::{Failure, Reply, Request, Token, op},
-    wire::{CtlCode, FileId, IoctlFlags, IoctlRequest, IoctlResponse, NtStatus, Structure, fsctl::SrvRequestResumeKey},
+    wire::{
+        CtlCode, FileId, IoctlFlags, IoctlRequest, IoctlResponse, NtStatus, Structure,
+        fsctl::SrvRequestResumeKey,
+    },
 };
 
 use crate::{opens::OpenId, server::FileServer};
@@ -74,7 +77,9 @@ impl FileServer {
             CtlCode::PIPE_PEEK if pipe => self.pipe_peek(id, token, echo),
             _ if pipe => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
             CtlCode::SRV_REQUEST_RESUME_KEY => self.resume_key(id, token, echo),
-            CtlCode::SRV_COPYCHUNK | CtlCode::SRV_COPYCHUNK_WRITE => self.copy_chunk(id, token, body.input, echo),
+            CtlCode::SRV_COPYCHUNK | CtlCode::SRV_COPYCHUNK_WRITE => {
+                self.copy_chunk(id, token, body.input, echo)
+            }
             CtlCode::CREATE_OR_GET_OBJECT_ID => self.object_id(id, token, echo),
             CtlCode::GET_REPARSE_POINT => self.fail(token, NtStatus::NOT_A_REPARSE_POINT),
             CtlCode::SET_SPARSE => self.set_sparse(id, token, body.input, echo),

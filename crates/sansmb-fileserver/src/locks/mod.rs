@@ -44,7 +44,8 @@ impl Locks {
         self.len
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.len == 0
     }
 
@@ -52,7 +53,8 @@ impl Locks {
     pub(crate) fn can_lock(&self, owner: OpenId, range: Range, exclusive: bool) -> bool {
         let Some(last) = range.last() else { return true };
         if exclusive {
-            !self.exclusive.overlaps(range.offset, last, |_| true) && !self.shared.overlaps(range.offset, last, |_| true)
+            !self.exclusive.overlaps(range.offset, last, |_| true)
+                && !self.shared.overlaps(range.offset, last, |_| true)
         } else {
             !self.exclusive.overlaps(range.offset, last, |other| *other != owner)
         }
@@ -64,8 +66,9 @@ impl Locks {
             return true;
         }
         let Some(last) = range.last() else { return true };
-        !self.exclusive.overlaps(range.offset, last, |other| *other != owner)
-            && !(write && self.shared.overlaps(range.offset, last, |_| true))
+        let excluded = self.exclusive.overlaps(range.offset, last, |other| *other != owner);
+        let read_only = write && self.shared.overlaps(range.offset, last, |_| true);
+        !excluded && !read_only
     }
 
     /// Locks `range`; the caller has asked [`Locks::can_lock`].

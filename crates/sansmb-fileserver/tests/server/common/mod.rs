@@ -1,0 +1,390 @@
+//! A file server in memory, and clients that send it what a test makes up.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, mpsc},
+};
+
+use sansmb::{
+    auth::{Acceptor, AuthError, Identity, IdentityKind, Mechanism, SessionKey, Step},
+    server::{ConnId, EncryptionPolicy, Server, ServerConfig},
+    time::{Instant, Now},
+    wire::*,
+};
+use sansmb_crypto::{CounterRandom, NullCrypto};
+use sansmb_fileserver::{
+    Action, FileServer, FileServerConfig, JobId, Limits, ShareConfig,
+    storage::{Job, Outcome, Storage},
+};
+use sansmb_storage::{Memory, MemoryOptions};
+
+pub(crate) mod requests;
+
+/// Lets everybody in under the name that the token is; `guest` is a guest, `nobody` anonymous, and
+/// `mallory` does not know the password.
+#[derive(Debug)]
+struct Names;
+
+impl Acceptor for Names {
+    fn hint(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn accept(&self, _now: FileTime, _random: [u8; 32]) -> Box<dyn Mechanism> {
+        Box::new(Name)
+    }
+}
+
+#[derive(Debug)]
+struct Name;
+
+impl Mechanism for Name {
+    fn step(&mut self, token: &[u8]) -> Result<Step, AuthError> {
+        let user = String::from_utf8_lossy(token).into_owned();
+        let kind = match user.as_str() {
+            "mallory" => return Err(AuthError::LogonFailure),
+            "" => return Err(AuthError::Malformed("name", 0)),
+            "hello" => return Ok(Step::Send(b"who is it?".to_vec())),
+            "guest" => IdentityKind::Guest,
+            "nobody" => IdentityKind::Anonymous,
+            _ => IdentityKind::User,
+        };
+        let identity = Identity { user, domain: String::new(), kind };
+        Ok(Step::Done { token: Vec::new(), identity, session_key: SessionKey::new(vec![7; 16]) })
+    }
+}
+
+/// A server, its storage and the packets between it and its clients.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) files: FileServer,
+    /// Jobs wait in `held` until somebody runs them.
+    pub(crate) hold: bool,
+    pub(crate) held: VecDeque<(Arc<dyn Storage>, JobId, Job)>,
+    inbox: BTreeMap<ConnId, VecDeque<Response>>,
+    partial: BTreeMap<ConnId, Vec<u8>>,
+    pub(crate) now: Now,
+}
+
+/// One message from the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Response {
+    pub(crate) header: Header,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Response {
+    pub(crate) fn status(&self) -> NtStatus {
+        self.header.status
+    }
+
+    #[track_caller]
+    pub(crate) fn body<'m, B: Body<'m>>(&'m self) -> B {
+        assert!(!self.header.status.is_error(), "{:?}", self.header.status);
+        B::decode(&self.bytes).unwrap()
+    }
+}
+
+pub(crate) fn memory() -> Arc<dyn Storage> {
+    Arc::new(Memory::new(MemoryOptions::default()))
+}
+
+impl World {
+    /// A server with a share `share` in memory.
+    pub(crate) fn new() -> Self {
+        Self::with(|config| config)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(FileServerConfig) -> FileServerConfig) -> Self {
+        let share = ShareConfig::new("share", memory());
+        let config = FileServerConfig::new("SERVER", Arc::new(Names)).with_share(share);
+        Self::from_config(change(config))
+    }
+
+    pub(crate) fn with_limits(limits: Limits) -> Self {
+        Self::with(|config| FileServerConfig { limits, ..config })
+    }
+
+    fn from_config(config: FileServerConfig) -> Self {
+        let mut protocol = ServerConfig::new(Guid([3; 16]), Arc::new(NullCrypto));
+        protocol.max_dialect = Dialect::SMB3_0_2;
+        protocol.encryption = EncryptionPolicy::Enabled;
+        Self {
+            server: Server::new(Arc::new(protocol)),
+            files: FileServer::new(config),
+            hold: false,
+            held: VecDeque::new(),
+            inbox: BTreeMap::new(),
+            partial: BTreeMap::new(),
+            now: Now { mono: Instant::ORIGIN, wall: FileTime(0x01D0_0000_0000_0000) },
+        }
+    }
+
+    /// Does everything that can be done without a client.
+    pub(crate) fn settle(&mut self) {
+        let mut random = CounterRandom::default();
+        loop {
+            if let Some(event) = self.server.poll_event() {
+                self.files.handle(event, self.now, &mut random);
+            } else if let Some(action) = self.files.poll_action() {
+                match action {
+                    Action::Job { storage, id, job } if self.hold => self.held.push_back((storage, id, job)),
+                    Action::Job { storage, id, job } => self.run(&storage, id, job),
+                    Action::Respond(response) => response.deliver_to(&mut self.server),
+                    other => panic!("{other:?}"),
+                }
+            } else {
+                break;
+            }
+        }
+        self.receive();
+    }
+
+    fn run(&mut self, storage: &Arc<dyn Storage>, id: JobId, job: Job) {
+        let (done, outcome) = mpsc::channel::<Outcome>();
+        storage.submit(job, Box::new(move |outcome| done.send(outcome).unwrap()));
+        let outcome = outcome.recv().unwrap();
+        self.files.complete(id, outcome, self.now);
+    }
+
+    /// Runs one job that is held.
+    pub(crate) fn run_held(&mut self, at: usize) {
+        let (storage, id, job) = self.held.remove(at).expect("a held job");
+        self.run(&storage, id, job);
+        self.settle();
+    }
+
+    /// Ends one job that is held with a failure.
+    pub(crate) fn fail_held(&mut self, at: usize, status: NtStatus) {
+        let (_, id, _) = self.held.remove(at).expect("a held job");
+        self.files.complete(id, Err(status), self.now);
+        self.settle();
+    }
+
+    /// Runs held jobs, and those that they lead to, until there are none.
+    pub(crate) fn run_all(&mut self) {
+        while !self.held.is_empty() {
+            self.run_held(0);
+        }
+    }
+
+    pub(crate) fn held_names(&self) -> Vec<String> {
+        let name =
+            |job: &Job| format!("{job:?}").split([' ', '{', '(']).next().unwrap_or_default().to_owned();
+        self.held.iter().map(|(_, _, job)| name(job)).collect()
+    }
+
+    fn receive(&mut self) {
+        let conns: Vec<ConnId> = self.partial.keys().copied().collect();
+        for conn in conns {
+            loop {
+                let mut pieces = [&[][..]; 16];
+                let n = self.server.poll_transmit(conn, &mut pieces);
+                let bytes = pieces.iter().take(n).copied().collect::<Vec<_>>().concat();
+                if bytes.is_empty() {
+                    break;
+                }
+                self.server.sent(conn, bytes.len());
+                self.partial.get_mut(&conn).unwrap().extend(bytes);
+            }
+            let partial = self.partial.get_mut(&conn).unwrap();
+            while partial.len() >= 4 {
+                let len = u32::from_be_bytes(partial[..4].try_into().unwrap()) as usize;
+                if partial.len() < 4 + len {
+                    break;
+                }
+                let frame: Vec<u8> = partial.drain(..4 + len).skip(4).collect();
+                let mut rest = &frame[..];
+                while !rest.is_empty() {
+                    let header = Header::decode(rest).unwrap();
+                    let next = header.next_command as usize;
+                    let end = if next == 0 { rest.len() } else { next };
+                    let response = Response { header, bytes: rest[..end].to_vec() };
+                    self.inbox.entry(conn).or_default().push_back(response);
+                    rest = &rest[end..];
+                }
+            }
+        }
+    }
+
+    /// A connection on which the dialect is agreed.
+    pub(crate) fn connect(&mut self) -> Client {
+        let conn = self.server.open(self.now);
+        self.partial.insert(conn, Vec::new());
+        let mut client =
+            Client { conn, session: SessionId(0), tree: TreeId(0), next: 0, chain: Vec::new(), last: 0 };
+        let dialects = [Dialect::SMB3_0_2];
+        let request = NegotiateRequest {
+            security_mode: SecurityMode::SIGNING_ENABLED,
+            capabilities: Capabilities::LARGE_MTU,
+            dialects: dialects.as_slice().into(),
+            ..Default::default()
+        };
+        let response = client.call(self, Command::NEGOTIATE, &request);
+        assert_eq!(response.status(), NtStatus::SUCCESS);
+        client
+    }
+
+    /// A connection with a session of `user`.
+    pub(crate) fn log_on(&mut self, user: &str) -> Client {
+        let mut client = self.connect();
+        let response = client.set_up(self, user, SessionId(0));
+        assert_eq!(response.status(), NtStatus::SUCCESS);
+        client.session = response.header.session_id;
+        client
+    }
+
+    /// A connection with a session and a tree connect to `share`.
+    pub(crate) fn client(&mut self) -> Client {
+        self.client_of("alice", "share")
+    }
+
+    pub(crate) fn client_of(&mut self, user: &str, share: &str) -> Client {
+        let mut client = self.log_on(user);
+        let response = client.tree_connect(self, &format!(r"\\server\{share}"));
+        assert_eq!(response.status(), NtStatus::SUCCESS, "{share}");
+        client.tree = response.header.tree_id;
+        client
+    }
+
+    /// Closes a client's transport.
+    pub(crate) fn drop_client(&mut self, client: &Client) {
+        self.server.eof(client.conn);
+        self.settle();
+        self.server.remove(client.conn);
+        self.settle();
+    }
+
+    /// Checks that nothing is left once all clients are gone.
+    #[track_caller]
+    pub(crate) fn assert_empty(&mut self) {
+        let counters = self.files.counters();
+        assert_eq!(counters, Default::default(), "something leaks");
+    }
+}
+
+/// A client of one connection, with at most one session and one tree.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) conn: ConnId,
+    pub(crate) session: SessionId,
+    pub(crate) tree: TreeId,
+    next: u64,
+    /// Members of a compound that is being put together.
+    chain: Vec<Vec<u8>>,
+    /// MessageId of the last request.
+    pub(crate) last: u64,
+}
+
+impl Client {
+    fn message<'m>(&mut self, command: Command, flags: Flags, body: &impl Body<'m>) -> Vec<u8> {
+        let charge = 16;
+        let header = Header {
+            credit_charge: if self.next == 0 { 0 } else { charge },
+            command,
+            credits: 128,
+            flags,
+            message_id: self.next,
+            tree_id: self.tree,
+            session_id: self.session,
+            ..Default::default()
+        };
+        self.last = self.next;
+        self.next += if self.next == 0 { 1 } else { u64::from(charge) };
+        let mut message = Vec::new();
+        let mut writer = Writer::new(&mut message);
+        header.encode(&mut writer);
+        body.encode(&mut writer);
+        message
+    }
+
+    /// Sends a request.
+    pub(crate) fn send<'m>(&mut self, world: &mut World, command: Command, body: &impl Body<'m>) -> u64 {
+        let message = self.message(command, Flags::empty(), body);
+        self.send_frame(world, &message);
+        self.last
+    }
+
+    pub(crate) fn send_frame(&mut self, world: &mut World, message: &[u8]) {
+        let mut frame = (message.len() as u32).to_be_bytes().to_vec();
+        frame.extend_from_slice(message);
+        world.server.handle_input(self.conn, &frame, world.now);
+        world.settle();
+    }
+
+    /// A request's message, to be spoilt and sent by [`Client::send_frame`].
+    pub(crate) fn raw<'m>(&mut self, command: Command, body: &impl Body<'m>) -> Vec<u8> {
+        self.message(command, Flags::empty(), body)
+    }
+
+    /// Adds a member to a compound, related to the one before it or not.
+    pub(crate) fn add<'m>(&mut self, command: Command, related: bool, body: &impl Body<'m>) {
+        let flags = if related { Flags::RELATED_OPERATIONS } else { Flags::empty() };
+        let message = self.message(command, flags, body);
+        self.chain.push(message);
+    }
+
+    /// Sends the compound and gives all its answers.
+    pub(crate) fn compound(&mut self, world: &mut World) -> Vec<Response> {
+        let mut frame = Vec::new();
+        let members = std::mem::take(&mut self.chain);
+        let count = members.len();
+        for (at, mut member) in members.into_iter().enumerate() {
+            if at + 1 < count {
+                member.resize(member.len().next_multiple_of(8), 0);
+                let next = member.len() as u32;
+                member[20..24].copy_from_slice(&next.to_le_bytes());
+            }
+            frame.extend(member);
+        }
+        self.send_frame(world, &frame);
+        std::iter::from_fn(|| self.poll(world)).collect()
+    }
+
+    /// The next message for this client, if there is one.
+    pub(crate) fn poll(&mut self, world: &mut World) -> Option<Response> {
+        world.inbox.get_mut(&self.conn)?.pop_front()
+    }
+
+    /// The final answer to a request.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, world: &mut World, message_id: u64) -> Response {
+        self.maybe(world, message_id).unwrap_or_else(|| panic!("no answer; held: {:?}", world.held_names()))
+    }
+
+    /// The final answer to a request, if it is there; its interim response is skipped.
+    pub(crate) fn maybe(&mut self, world: &mut World, message_id: u64) -> Option<Response> {
+        let inbox = world.inbox.get_mut(&self.conn)?;
+        let at = inbox
+            .iter()
+            .position(|r| r.header.message_id == message_id && r.header.status != NtStatus::PENDING)?;
+        inbox.remove(at)
+    }
+
+    /// Whether an interim response came for a request; it is taken.
+    pub(crate) fn was_pended(&mut self, world: &mut World, message_id: u64) -> bool {
+        let Some(inbox) = world.inbox.get_mut(&self.conn) else { return false };
+        let at = inbox
+            .iter()
+            .position(|r| r.header.message_id == message_id && r.header.status == NtStatus::PENDING);
+        at.and_then(|at| inbox.remove(at)).is_some()
+    }
+
+    /// Sends a request and gives its answer.
+    #[track_caller]
+    pub(crate) fn call<'m>(&mut self, world: &mut World, command: Command, body: &impl Body<'m>) -> Response {
+        let id = self.send(world, command, body);
+        self.answer(world, id)
+    }
+
+    /// Sends a request of an [`Op`] and gives its status.
+    #[track_caller]
+    pub(crate) fn status<'m>(
+        &mut self,
+        world: &mut World,
+        command: Command,
+        body: &impl Body<'m>,
+    ) -> NtStatus {
+        self.call(world, command, body).status()
+    }
+}
