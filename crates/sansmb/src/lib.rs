@@ -3,8 +3,8 @@
 //! Bytes and time go in; bytes, events and a deadline come out. The crate opens no socket and no
 //! file, reads no clock and draws no randomness.
 //!
-//! Layers, each importing only from those above it: [`time`], [`wire`], [`crypto`], `conn`, then
-//! `client` and `server`.
+//! Layers, each importing only from those above it: [`time`], [`wire`], [`crypto`] and [`auth`],
+//! [`conn`], [`op`], then [`client`], [`server`] and [`rpc`].
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -4,12 +4,9 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, EncryptionPolicy},
     wire::{Cipher, Dialect, Guid, SigningAlgorithm},
 };
-
-/// Whether messages are encrypted.
-pub use crate::server::EncryptionPolicy;
 
 /// Settings of one client connection.
 #[derive(Debug, Clone)]

@@ -18,7 +18,8 @@ mod session;
 mod state;
 mod transfer;
 
-pub use config::{ClientConfig, EncryptionPolicy};
+pub use crate::crypto::EncryptionPolicy;
+pub use config::ClientConfig;
 pub use event::{Agreement, CloseReason, Event, OpError, OpId, Outcome, Response};
 pub use send::Payload;
 pub use transfer::{Chunk, Transfer};

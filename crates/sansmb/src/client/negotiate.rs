@@ -12,8 +12,8 @@ use crate::{
     wire::{
         Body, Capabilities, Cipher, Command, Dialect, Guid, HashAlgorithm, Header, NegotiateContext,
         NegotiateContexts, NegotiateRequest, NegotiateResponse, SecurityMode, SessionId,
-        Smb1NegotiateRequest, TreeId, U16List, Utf16Buf, Structure,
-        Writer, fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
+        Smb1NegotiateRequest, Structure, TreeId, U16List, Utf16Buf, Writer,
+        fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
 
@@ -236,8 +236,7 @@ impl Client {
     }
 
     pub(super) fn validation_matches(&self, output: &[u8]) -> bool {
-        let (Ok(said), Some(agreement)) = (ValidateNegotiateResponse::decode(output), &self.agreement)
-        else {
+        let (Ok(said), Some(agreement)) = (ValidateNegotiateResponse::decode(output), &self.agreement) else {
             return false;
         };
         said.capabilities == agreement.capabilities

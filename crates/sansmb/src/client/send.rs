@@ -1,6 +1,6 @@
 //! From commands to frames: credits, MessageIds, signature, encryption.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use bytes::Bytes;
 
@@ -135,8 +135,7 @@ impl Client {
         }
         let last = members.len() - 1;
         let session = members.first().map(|m| m.header.session_id).unwrap_or_default();
-        let mut message = Vec::new();
-        message.resize(SEAL_ROOM, 0);
+        let mut message = vec![0; SEAL_ROOM];
         for (at, mut member) in members.into_iter().enumerate() {
             let start = message.len();
             if at < last {
@@ -204,8 +203,7 @@ impl Client {
         if let Some(signer) = signer {
             let _ = sign_message(&**signer, &mut head, &[]);
         }
-        let mut message = Vec::new();
-        message.resize(SEAL_ROOM, 0);
+        let mut message = vec![0; SEAL_ROOM];
         message.extend_from_slice(&head);
         self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(header.session_id));
     }

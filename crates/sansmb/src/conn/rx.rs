@@ -157,11 +157,11 @@ impl Rx {
     fn exact_buffer(&mut self, len: usize) -> BytesMut {
         let reusable =
             self.recycled.iter().position(|b| b.len() >= len && b.len() / 2 <= len && b.is_unique());
-        if let Some(found) = reusable.and_then(|at| self.recycled.remove(at)) {
-            if let Ok(mut buf) = found.try_into_mut() {
-                buf.truncate(len);
-                return buf;
-            }
+        if let Some(found) = reusable.and_then(|at| self.recycled.remove(at))
+            && let Ok(mut buf) = found.try_into_mut()
+        {
+            buf.truncate(len);
+            return buf;
         }
         BytesMut::zeroed(len)
     }

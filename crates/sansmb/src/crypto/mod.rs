@@ -67,6 +67,18 @@ pub trait Sealer: Debug + Send + Sync {
 #[error("authentication tag does not match")]
 pub struct BadTag;
 
+/// Whether messages are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EncryptionPolicy {
+    /// Never.
+    Off,
+    /// Where the peer or a share asks for it.
+    #[default]
+    Enabled,
+    /// Always: others are refused.
+    Required,
+}
+
 /// Randomness, handed in at construction so that tests and fuzzers can pass a counter.
 pub trait Random: Debug + Send {
     /// Fills `out`.

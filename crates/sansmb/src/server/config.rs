@@ -4,7 +4,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, EncryptionPolicy},
     wire::{Cipher, Dialect, FileTime, Guid, SigningAlgorithm},
 };
 
@@ -47,18 +47,6 @@ pub struct ServerConfig {
     pub handshake_timeout: Duration,
     /// Ciphers and hashes.
     pub crypto: Arc<dyn CryptoProvider>,
-}
-
-/// Whether messages are encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EncryptionPolicy {
-    /// Never.
-    Off,
-    /// Where a client or a share asks for it.
-    #[default]
-    Enabled,
-    /// Always: others are refused.
-    Required,
 }
 
 impl ServerConfig {

@@ -26,8 +26,9 @@ mod session_setup;
 mod sessions;
 mod token;
 
+pub use crate::crypto::EncryptionPolicy;
 pub use channel::{Channel, CloseReason};
-pub use config::{EncryptionPolicy, ServerConfig};
+pub use config::ServerConfig;
 pub use event::{Event, Message, Origin, Request};
 pub use op::Op;
 pub use reply::{AuthReply, Failure, Reply, ShareId, TreeConnectReply};

@@ -6,15 +6,16 @@ use bytes::Bytes;
 
 use super::{
     channel::{Channel, CloseReason, Segment},
-    config::EncryptionPolicy,
     reply::{Data, Failure},
 };
 use crate::{
+    crypto::EncryptionPolicy,
     time::Now,
     wire::{
         Body, Capabilities, Cipher, Command, Dialect, Flags, Guid, HashAlgorithm, Header, NegotiateContext,
         NegotiateContexts, NegotiateRequest, NegotiateResponse, NtStatus, SecurityMode, SigningAlgorithm,
-        Smb1NegotiateRequest, U16List, Structure, Writer, fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
+        Smb1NegotiateRequest, Structure, U16List, Writer,
+        fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
 

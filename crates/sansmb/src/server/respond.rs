@@ -1,6 +1,6 @@
 //! From answers to frames: header, credits, compound, signature, encryption.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use bytes::Bytes;
 
@@ -175,8 +175,7 @@ impl Channel {
         let encrypted = chain.encrypted;
         let segments = core::mem::take(&mut chain.answered);
         let last = segments.len().saturating_sub(1);
-        let mut message = Vec::new();
-        message.resize(SEAL_ROOM, 0);
+        let mut message = vec![0; SEAL_ROOM];
         for (at, segment) in segments.into_iter().enumerate() {
             if last == 0 {
                 self.emit(segment, encrypted);

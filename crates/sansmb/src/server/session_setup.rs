@@ -5,7 +5,6 @@ use core::marker::PhantomData;
 
 use super::{
     channel::{Channel, Inbound},
-    config::EncryptionPolicy,
     event::{Event, Message, Origin, Request},
     keys::{ChannelSession, Phase},
     op,
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::{Identity, IdentityKind, SessionKey},
-    crypto::SessionKeys,
+    crypto::{EncryptionPolicy, SessionKeys},
     wire::{
         Body, Dialect, FileId, NtStatus, SecurityMode, SessionFlags, SessionId, SessionSetupFlags,
         SessionSetupRequest, SessionSetupResponse, TreeId,

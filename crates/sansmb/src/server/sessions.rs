@@ -132,7 +132,6 @@ impl Sessions {
                 share_flags,
                 capabilities: reply.capabilities,
                 maximal_access: reply.maximal_access,
-                ..Default::default()
             }))
         });
         channel.respond(token, result)

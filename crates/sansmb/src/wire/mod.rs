@@ -26,7 +26,6 @@ mod ctl_code;
 pub mod dtyp;
 mod error;
 mod error_response;
-mod filetime;
 mod flush;
 mod framing;
 pub mod fscc;
@@ -56,6 +55,7 @@ mod utf16;
 mod write;
 mod writer;
 
+pub use crate::time::FileTime;
 pub use access::AccessMask;
 pub use algorithms::{Cipher, CompressionAlgorithm, Dialect, HashAlgorithm, SigningAlgorithm};
 pub use attributes::FileAttributes;
@@ -80,7 +80,6 @@ pub use error_response::{
     ErrorContext, ErrorId, ErrorResponse, MoveDstIpAddr, ShareRedirect, SymbolicLinkErrorResponse,
     SymlinkFlags,
 };
-pub use filetime::FileTime;
 pub use flush::FlushRequest;
 pub use framing::{FramePrefix, NetbiosName, SessionPacket, SessionPacketType, SessionRefusal};
 pub use guid::Guid;
