@@ -7,6 +7,9 @@ pub mod client;
 mod clock;
 mod error;
 pub mod runtime;
+pub mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::Clock;
 pub use error::{Error, Result};

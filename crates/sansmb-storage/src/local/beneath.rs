@@ -10,6 +10,8 @@ use rustix::{
 /// How often a path with `..` in a symbolic link is resolved again when something is renamed
 /// meanwhile.
 const RETRIES: u32 = 64;
+/// Longest path in one call, without the NUL.
+const PATH_MAX: usize = 4095;
 
 /// The share's root. The kernel resolves each path beneath it: symbolic links that stay inside are
 /// followed; absolute ones and those that lead out fail with EXDEV, whoever swaps what for what
@@ -49,13 +51,17 @@ impl Root {
         if !self.openat2 {
             return self.open_stepwise(path, flags, mode);
         }
-        let mut left = RETRIES;
-        loop {
-            match openat2(&self.fd, path, flags, mode, resolve()) {
-                Err(Errno::AGAIN | Errno::INTR) if left > 0 => left -= 1,
-                result => return result,
-            }
+        let (mut at, mut rest) = (None::<OwnedFd>, path);
+        while rest.len() > PATH_MAX {
+            // Longer than one call takes: on from a directory on the way. A link beyond it can then
+            // not lead back above it, which is refused.
+            let cut = rest[..PATH_MAX].iter().rposition(|b| *b == b'/').ok_or(Errno::NAMETOOLONG)?;
+            let dir = at.as_ref().map_or(self.fd(), AsFd::as_fd);
+            let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            at = Some(open_beneath(dir, &rest[..cut], step, Mode::empty())?);
+            rest = &rest[cut + 1..];
         }
+        open_beneath(at.as_ref().map_or(self.fd(), AsFd::as_fd), rest, flags, mode)
     }
 
     fn open_stepwise(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
@@ -73,6 +79,16 @@ impl Root {
             at = Some(openat(dir, name, step, Mode::empty())?);
         }
         Err(Errno::NOENT)
+    }
+}
+
+fn open_beneath(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    let mut left = RETRIES;
+    loop {
+        match openat2(dir, path, flags, mode, resolve()) {
+            Err(Errno::AGAIN | Errno::INTR) if left > 0 => left -= 1,
+            result => return result,
+        }
     }
 }
 

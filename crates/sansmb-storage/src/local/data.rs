@@ -146,8 +146,14 @@ impl Node {
         if !fits(to) || !fits(from_offset) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        if self.id() == from.id() && to.abs_diff(from_offset) < length {
-            return self.copy_overlapping(to, from, from_offset, length);
+        let mut length = length;
+        if self.id() == from.id() {
+            // What the copy itself adds is no part of what is copied.
+            let size = Stat::of(from.fd()).map_err(status)?.size();
+            length = length.min(size.saturating_sub(from_offset));
+            if to.abs_diff(from_offset) < length {
+                return self.copy_overlapping(to, from, from_offset, length);
+            }
         }
         let (mut at, mut to_at, mut left) = (from_offset, to, length);
         while left > 0 {
@@ -192,8 +198,6 @@ impl Node {
 
     /// Ranges of one file that overlap end up as if the source had been read as a whole first.
     fn copy_overlapping(&self, to: u64, from: &Self, from_offset: u64, length: u64) -> Outcome {
-        let size = Stat::of(from.fd()).map_err(status)?.size();
-        let length = length.min(size.saturating_sub(from_offset));
         if to <= from_offset {
             let copied = self.copy_through_memory(to, from, from_offset, length)?;
             return Ok(Done::Written(copied));

@@ -14,7 +14,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     os::fd::BorrowedFd,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, TryLockError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -81,8 +81,8 @@ impl DirNamesCache {
             return Arc::clone(cell);
         }
         lru.make_room(self.budget);
-        let cell = Arc::new(Cell::default());
-        lock(&cell.names).limit = self.budget;
+        let names = DirNames { limit: self.budget, ..DirNames::default() };
+        let cell = Arc::new(Cell { names: Mutex::new(names), count: AtomicUsize::new(0) });
         lru.dirs.insert(node, (Arc::clone(&cell), now));
         cell
     }
@@ -128,9 +128,18 @@ pub(super) struct DirNames {
     limit: usize,
 }
 
-/// A large directory would have to be read.
+/// A large directory would have to be read, or somebody is reading it.
 #[derive(Debug)]
 pub(super) struct TooSlow;
+
+/// Locks something that is also held while a large directory is read.
+pub(super) fn lock_for<T>(mutex: &Mutex<T>, scan: Scan) -> std::result::Result<MutexGuard<'_, T>, TooSlow> {
+    match (scan, mutex.try_lock()) {
+        (_, Ok(guard)) => Ok(guard),
+        (Scan::Small, Err(TryLockError::WouldBlock)) => Err(TooSlow),
+        _ => Ok(lock(mutex)),
+    }
+}
 
 impl Cell {
     /// Makes sure that the names in `names`, which is this cell's lock, are those of `dir`.

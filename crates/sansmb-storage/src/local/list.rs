@@ -11,7 +11,7 @@ use sansmb_fileserver::storage::{Done, Entry, Handle, Outcome};
 
 use super::{
     Fail, Inner,
-    dirnames::Scan,
+    dirnames::{Scan, lock_for},
     errno::status,
     meta::{Kept, Stat},
     names,
@@ -62,7 +62,7 @@ impl Inner {
             return Ok(Done::Found(entry));
         }
         let cell = self.names.of(node.id());
-        let mut known = lock(&cell.names);
+        let mut known = lock_for(&cell.names, scan)?;
         for _ in 0..2 {
             cell.refresh(&mut known, node.fd(), scan)??;
             let Some(real) = known.find(node.fd(), name, scan)?? else { break };
@@ -85,7 +85,9 @@ impl Inner {
         if stat.kind() == FileType::Symlink {
             // Links are resolved from the root, as an open does.
             let path = join(&dir.path(), disk);
-            if let Ok(fd) = self.root.open(&path, OFlags::PATH, Mode::empty())
+            let open = |path: &[u8]| self.root.open(path, OFlags::PATH, Mode::empty());
+            let again = || self.path_now(dir).and_then(|dir| open(&join(&dir, disk)).ok());
+            if let Some(fd) = open(&path).ok().or_else(again)
                 && let Ok(target) = Stat::of(fd.as_fd())
             {
                 let kept = Kept::of(fd.as_fd(), true);

@@ -94,7 +94,7 @@ impl Stat {
             length: if regular { self.0.stx_size } else { 0 },
             allocated: if regular { self.0.stx_blocks.saturating_mul(512) } else { 0 },
             attributes,
-            links: if directory { 1 } else { self.0.stx_nlink },
+            links: if directory { self.0.stx_nlink.min(1) } else { self.0.stx_nlink },
             reparse_tag: if kind == FileType::Symlink { TAG_SYMLINK } else { 0 },
         }
     }

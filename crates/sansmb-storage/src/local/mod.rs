@@ -96,7 +96,7 @@ impl Default for LocalOptions {
 /// Unix cannot remove or rename by descriptor. The name is compared with the open file right before;
 /// somebody else on this machine (no client) who swaps the name between the two calls can still
 /// redirect the removal to another file in the share. Finding an open file after another program
-/// renamed a directory above it needs `/proc`.
+/// renamed a directory above it needs `/proc`, and so do the attributes in listings.
 #[derive(Debug)]
 pub struct LocalDir {
     inner: Arc<Inner>,
@@ -255,7 +255,7 @@ impl Inner {
             Job::Allocate { handle, length } => Ok(self.file_to_change(*handle)?.allocate(*length)?),
             Job::Rename { handle, to, replace } => self.rename(*handle, to, *replace, scan),
             Job::Link { handle, to, replace } => self.link(*handle, to, *replace, scan),
-            Job::Unlink { handle } => self.unlink(*handle),
+            Job::Unlink { handle } => self.unlink(*handle, scan),
             Job::IsEmpty { handle } => Ok(self.is_empty(*handle)?),
             Job::Space { handle } => Ok(self.space(*handle)?),
             Job::Copy { from, from_offset, to, to_offset, length } => {

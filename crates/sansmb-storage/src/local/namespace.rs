@@ -14,13 +14,12 @@ use sansmb_fileserver::storage::{Done, Handle, SharePath};
 
 use super::{
     Fail, Inner,
-    dirnames::Scan,
+    dirnames::{Scan, lock_for},
     errno::{parent_status, status},
     meta::{Stat, descriptor},
     names,
     node::{Node, join, split},
 };
-use crate::slab::lock;
 
 /// The name under which something is open, found again.
 struct Name {
@@ -31,13 +30,13 @@ struct Name {
 }
 
 impl Inner {
-    pub(super) fn unlink(&self, handle: Handle) -> Result<Done, Fail> {
+    pub(super) fn unlink(&self, handle: Handle, scan: Scan) -> Result<Done, Fail> {
         self.check_writable()?;
         let node = self.node(handle)?;
         let found = self.name_of(&node)?;
         let dir = found.dir.as_fd();
         let cell = self.names.of(Stat::of(dir)?.node());
-        let mut known = lock(&cell.names);
+        let mut known = lock_for(&cell.names, scan)?;
         let flags = match found.kind {
             FileType::Directory => AtFlags::REMOVEDIR,
             _ => AtFlags::empty(),
@@ -63,19 +62,22 @@ impl Inner {
         self.check_writable()?;
         let node = self.node(handle)?;
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        if node.path().is_empty() {
+            return Err(NtStatus::ACCESS_DENIED.into());
+        }
         let new = names::to_disk(name)?;
         let parent = self.locate(parents, scan)?;
         let to_dir = parent.fd.as_fd();
 
         // Two directories are locked only by whoever holds this, so no two wait for each other.
-        let _renaming = lock(&self.renaming);
+        let _renaming = lock_for(&self.renaming, scan)?;
         let from = self.name_of(&node)?;
         let from_dir = from.dir.as_fd();
         let (from_id, to_id) = (Stat::of(from_dir)?.node(), Stat::of(to_dir)?.node());
         let from_cell = self.names.of(from_id);
         let to_cell = self.names.of(to_id);
-        let mut to_known = lock(&to_cell.names);
-        let mut from_known = (from_id != to_id).then(|| lock(&from_cell.names));
+        let mut to_known = lock_for(&to_cell.names, scan)?;
+        let mut from_known = if from_id == to_id { None } else { Some(lock_for(&from_cell.names, scan)?) };
 
         to_cell.refresh(&mut to_known, to_dir, scan)??;
         let taken = to_known.find(to_dir, name, scan)??;
@@ -91,10 +93,16 @@ impl Inner {
                 if !same && !replace {
                     return Err(NtStatus::OBJECT_NAME_COLLISION.into());
                 }
-                if !same && stat.kind() == FileType::Directory {
+                // Directories are never replaced, nor replace anything.
+                if !same && [stat.kind(), from.kind].contains(&FileType::Directory) {
                     return Err(NtStatus::ACCESS_DENIED.into());
                 }
-                replace_name(from_dir, &from.name, to_dir, taken, &new, same)
+                if same && from.kind == FileType::Symlink && !node.is_symlink() {
+                    // Opened through a link that is renamed to its own target: the target stays.
+                    unlinkat(from_dir, &from.name, AtFlags::empty())
+                } else {
+                    replace_name(from_dir, &from.name, to_dir, taken, &new, same)
+                }
             }
             None if from_id == to_id && from.name == *new => return Ok(Done::Nothing),
             None => rename_new(from_dir, &from.name, to_dir, &new),
@@ -132,9 +140,11 @@ impl Inner {
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
         let new = names::to_disk(name)?;
         let parent = self.locate(parents, scan)?;
+        // What has lost its last name gets no new one.
+        self.name_of(&node)?;
         let dir = parent.fd.as_fd();
         let cell = self.names.of(Stat::of(dir)?.node());
-        let mut known = lock(&cell.names);
+        let mut known = lock_for(&cell.names, scan)?;
         cell.refresh(&mut known, dir, scan)??;
         let taken = known.find(dir, name, scan)??;
         let taken = taken.and_then(|taken| Stat::at(dir, &taken).ok().map(|stat| (taken, stat)));
@@ -151,8 +161,7 @@ impl Inner {
         }
         if stat.node() != node.id() {
             // The old file is there until the new one is.
-            let aside = format!(".sansmb-link-{:x}-{:x}", handle.0, node.id().file).into_bytes();
-            self.link_at(&node, dir, &aside)?;
+            let aside = self.link_aside(&node, dir)?;
             if let Err(errno) = replace_name(dir, &aside, dir, &taken, &new, false) {
                 let _ = unlinkat(dir, &aside, AtFlags::empty());
                 return Err(errno.into());
@@ -161,6 +170,18 @@ impl Inner {
             known.made(dir, &new);
         }
         Ok(Done::Nothing)
+    }
+
+    /// Links under a name that nobody has.
+    fn link_aside(&self, node: &Node, dir: BorrowedFd<'_>) -> Result<Vec<u8>, Fail> {
+        let mut left = 8;
+        loop {
+            let name = format!(".sansmb-{:x}-{left}", node.id().file).into_bytes();
+            match self.link_at(node, dir, &name) {
+                Err(Fail::Status(NtStatus::OBJECT_NAME_COLLISION)) if left > 0 => left -= 1,
+                result => return result.map(|()| name),
+            }
+        }
     }
 
     /// Links the very file that is open, where `/proc` can say so; otherwise the one under its name,
@@ -213,7 +234,7 @@ impl Inner {
     }
 
     /// Where an open file is now, beneath the root.
-    fn path_now(&self, node: &Node) -> Option<Vec<u8>> {
+    pub(super) fn path_now(&self, node: &Node) -> Option<Vec<u8>> {
         let root = readlinkat(CWD, descriptor(self.root.fd()), Vec::new()).ok()?.into_bytes();
         let path = readlinkat(CWD, descriptor(node.fd()), Vec::new()).ok()?.into_bytes();
         let beneath = if root == b"/" {
@@ -239,7 +260,7 @@ fn rename_new(from: BorrowedFd<'_>, name: &[u8], to: BorrowedFd<'_>, new: &[u8])
 }
 
 /// Renames over `taken`, which then has the spelling `new`. `same` says that it is a name of the same
-/// file: rename(2) then leaves both as they are.
+/// file: rename(2) would leave both as they are.
 fn replace_name(
     from: BorrowedFd<'_>,
     name: &[u8],
@@ -249,9 +270,9 @@ fn replace_name(
     same: bool,
 ) -> rustix::io::Result<()> {
     if same {
-        unlinkat(from, name, AtFlags::empty())?;
-    } else {
-        renameat(from, name, to, taken)?;
+        unlinkat(to, taken, AtFlags::empty())?;
+        return rename_new(from, name, to, new);
     }
+    renameat(from, name, to, taken)?;
     if taken != new { rename_new(to, taken, to, new) } else { Ok(()) }
 }

@@ -14,13 +14,12 @@ use sansmb_fileserver::storage::{Done, Existence, Job, Rights, SharePath, Want};
 
 use super::{
     Fail, Inner,
-    dirnames::Scan,
+    dirnames::{Scan, lock_for},
     errno::{parent_status, resolve_status, status},
     meta::{self, Kept, Stat},
     names,
     node::{Node, join, split},
 };
-use crate::slab::lock;
 
 /// A directory that a path leads to.
 #[derive(Debug)]
@@ -76,7 +75,7 @@ impl Inner {
 
         let parent = self.locate(parents, scan)?;
         let cell = self.names.of(Stat::of(parent.fd.as_fd())?.node());
-        let mut known = lock(&cell.names);
+        let mut known = lock_for(&cell.names, scan)?;
         for _ in 0..3 {
             cell.refresh(&mut known, parent.fd.as_fd(), scan)??;
             if let Some(real) = known.find(parent.fd.as_fd(), name, scan)?? {
@@ -205,7 +204,7 @@ impl Inner {
 
     /// Finds a directory without regard to case.
     pub(super) fn locate(&self, path: &[Arc<str>], scan: Scan) -> Result<Located, Fail> {
-        let exact = to_disk_path(path).map_err(|_| NtStatus::OBJECT_PATH_NOT_FOUND)?;
+        let exact = to_disk_path(path)?;
         match self.root.open(&exact, PATH | OFlags::DIRECTORY, Mode::empty()) {
             Ok(fd) => return Ok(Located { fd, disk: exact, share: path.to_vec() }),
             Err(Errno::NOENT) => {}
@@ -214,7 +213,7 @@ impl Inner {
         let top = self.root.open(b"", PATH | OFlags::DIRECTORY, Mode::empty())?;
         let mut at = Located { fd: top, disk: Vec::new(), share: Vec::new() };
         for name in path {
-            let exact = names::to_disk(name).map_err(|_| NtStatus::OBJECT_PATH_NOT_FOUND)?;
+            let exact = names::to_disk(name)?;
             let disk = join(&at.disk, &exact);
             match self.root.open(&disk, PATH | OFlags::DIRECTORY, Mode::empty()) {
                 Ok(fd) => {
@@ -240,7 +239,7 @@ impl Inner {
     fn spelling(&self, dir: &Located, name: &str, scan: Scan) -> Result<Option<Vec<u8>>, Fail> {
         let fd = dir.fd.as_fd();
         let cell = self.names.of(Stat::of(fd)?.node());
-        let mut known = lock(&cell.names);
+        let mut known = lock_for(&cell.names, scan)?;
         for _ in 0..2 {
             cell.refresh(&mut known, fd, scan)??;
             let Some(real) = known.find(fd, name, scan)?? else { return Ok(None) };

@@ -217,14 +217,13 @@ impl Memory {
     fn rename(&self, handle: Handle, SharePath(to): &SharePath, replace: bool) -> Outcome {
         let opened = self.get(handle)?;
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        if opened.link.is_none() {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
         check_name(name)?;
         let mut names = lock(&self.names);
-        let (from, from_folded) = place(&opened)?;
         let (way, _) = names.locate(parents)?;
-        if way.contains(&opened.inode.number) {
-            // A directory into itself.
-            return Err(NtStatus::INVALID_PARAMETER);
-        }
+        let (from, from_folded) = place(&opened)?;
         let dir = way.last().copied().unwrap_or(ROOT);
         let (folded, now) = (fold(name), self.now());
         // The file itself under another spelling makes room by moving.
@@ -234,6 +233,9 @@ impl Memory {
                 self.check_replaceable(taken, opened.inode.directory, replace)?;
             }
             names.remove(dir, &folded, now)?;
+        } else if way.contains(&opened.inode.number) {
+            // A directory into itself.
+            return Err(NtStatus::INVALID_PARAMETER);
         }
         let mut child = names.take(from, &from_folded, now).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
         child.name = Arc::clone(name);
@@ -249,8 +251,8 @@ impl Memory {
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
         check_name(name)?;
         let mut names = lock(&self.names);
-        place(&opened)?;
         let (way, _) = names.locate(parents)?;
+        place(&opened)?;
         let dir = way.last().copied().unwrap_or(ROOT);
         let (folded, now) = (fold(name), self.now());
         if let Some(taken) = names.get(dir, &folded) {

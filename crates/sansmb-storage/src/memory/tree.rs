@@ -65,6 +65,7 @@ impl Names {
     pub(super) fn locate(&self, path: &[Arc<str>]) -> Result<(Vec<u64>, Vec<Arc<str>>), NtStatus> {
         let (mut way, mut spelled) = (vec![ROOT], Vec::new());
         let mut at = ROOT;
+        path.iter().try_for_each(|name| check_name(name))?;
         for name in path {
             let child = self.get(at, &fold(name)).filter(|child| child.inode.directory);
             let child = child.ok_or(NtStatus::OBJECT_PATH_NOT_FOUND)?;

@@ -51,6 +51,16 @@ fn symlinks_inside_are_followed() {
     let dir = open(&**s, "");
     assert!(find(&**s, dir, "to-dir").unwrap().metadata.is_directory());
     assert_eq!(find(&**s, dir, "to-file").unwrap().metadata, stat(&**s, open(&**s, "dir/file")));
+    // Renaming a link to its own target loses nothing.
+    symlink("dir/file", s.on_disk("again")).unwrap();
+    for replace in [false, true] {
+        rename(&**s, open(&**s, "to-file"), "DIR/file", replace).unwrap();
+        assert_eq!(content(&**s, "dir/file"), "x");
+        assert!(!exists(&**s, "to-file"));
+        rename(&**s, open(&**s, "again"), "to-file", false).unwrap();
+        symlink("dir/file", s.on_disk("again")).unwrap();
+    }
+    remove(&**s, "again");
     // Removing what was opened through a link removes the link.
     remove(&**s, "to-file");
     remove(&**s, "to-dir");
@@ -462,4 +472,61 @@ fn other_file_systems_below_the_root() {
     let unmounted = Command::new("umount").arg("-l").arg(f.on_disk("sub")).status().unwrap();
     assert!(unmounted.success());
     result.unwrap();
+}
+
+/// Where temporary files are on a disk whose cache can be emptied.
+#[test]
+fn what_is_not_cached_is_read_elsewhere() {
+    use std::sync::mpsc;
+
+    use sansmb::conn::MessageBuffer;
+
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let s = LocalDir::open(dir.path(), LocalOptions::default()).unwrap();
+    let handle = create(&s, "file");
+    write(&s, handle, 0, &[5; 4 << 20]);
+    nothing(run(&s, Job::Flush { handle })).unwrap();
+    let where_read = || {
+        let (done, outcome) = mpsc::channel();
+        let into = MessageBuffer::with_capacity(1 << 20);
+        s.submit(
+            Job::Read { handle, offset: 1 << 20, length: 1 << 20, into },
+            Box::new(move |result| done.send((std::thread::current().id(), result)).unwrap()),
+        );
+        let (thread, result) = outcome.recv().unwrap();
+        let Ok(sansmb_fileserver::storage::Done::Read(data)) = result else { panic!("{result:?}") };
+        assert!(data.payload() == vec![5; 1 << 20]);
+        thread
+    };
+    assert_eq!(where_read(), std::thread::current().id(), "it was just written");
+    let file = fs::File::open(dir.path().join("file")).unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    let mut byte = [0];
+    let mut parts = [std::io::IoSliceMut::new(&mut byte)];
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    if rustix::io::preadv2(&file, &mut parts, 1 << 20, flags) != Err(rustix::io::Errno::AGAIN) {
+        eprintln!("skipped: the cache of /var/tmp cannot be emptied");
+        return;
+    }
+    assert_ne!(where_read(), std::thread::current().id());
+    assert_eq!(where_read(), std::thread::current().id());
+}
+
+/// A buffer that has more room than was asked for does not get more.
+#[test]
+fn reads_stop_at_their_length() {
+    use sansmb::conn::MessageBuffer;
+
+    for s in [Fixture::local(), Fixture::memory()] {
+        let handle = create(&*s, "file");
+        write(&*s, handle, 0, &[5; 10_000]);
+        let mut into = MessageBuffer::with_capacity(8192);
+        into.extend_from_slice(b"pre");
+        let outcome = run(&*s, Job::Read { handle, offset: 0, length: 100, into });
+        let Ok(sansmb_fileserver::storage::Done::Read(data)) = outcome else { panic!() };
+        assert_eq!(data.len(), 103);
+        let job = Job::Read { handle, offset: 1, length: 5000, into: MessageBuffer::with_capacity(0) };
+        let Ok(sansmb_fileserver::storage::Done::Read(data)) = run(&*s, job) else { panic!() };
+        assert_eq!(data.len(), 5000);
+    }
 }

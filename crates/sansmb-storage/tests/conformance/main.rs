@@ -7,8 +7,10 @@ mod helpers;
 mod local_only;
 mod names;
 mod open;
+mod read_only;
 mod removal;
 mod rename;
+mod same;
 
 use helpers::Fixture;
 
@@ -28,7 +30,7 @@ rules! {
     open: existence, kinds, missing_parents, root, attributes_of_new_files, stale_handles, rights,
         concurrent_creates_make_one;
     names: other_case_finds_the_same, case_is_kept, lookup_in_directories, unusual_names,
-        ten_thousand_files, listing_in_batches, listing_while_it_changes, vanishing_entries_are_skipped;
+        ten_thousand_files, listing_in_batches, listing_while_it_changes, vanishing_entries_are_skipped, deep_paths;
     data: write_then_read, holes_read_as_zeros, reading_past_the_end, o9_offsets_beyond_the_end_of_numbers,
         setting_length, allocate_keeps_the_length, copying, copying_onto_itself, zeroing, ranges,
         times_and_attributes, created_survives_writes, large_reads_and_writes, concurrent_use,

@@ -197,3 +197,23 @@ pub(crate) fn vanishing_entries_are_skipped(s: &dyn Storage) {
     });
     assert_eq!(list(s, ""), ["stays"]);
 }
+
+pub(crate) fn deep_paths(s: &dyn Storage) {
+    // 32 Ki UTF-16 units is what an SMB path can have.
+    let name = "n".repeat(250);
+    let mut path = String::new();
+    for depth in 0..40 {
+        path.push_str(&format!("{depth}{name}"));
+        mkdir(s, &path);
+        path.push('/');
+    }
+    assert!(path.len() > 10_000);
+    file(s, &format!("{path}File"), "deep");
+    assert_eq!(content(s, &format!("{path}File")), "deep");
+    assert_eq!(content(s, &format!("{}fILE", path.to_uppercase())), "deep");
+    let handle = open(s, &format!("{path}file"));
+    rename(s, handle, "up", false).unwrap();
+    rename(s, handle, &format!("{path}down"), false).unwrap();
+    unlink(s, handle).unwrap();
+    assert!(list(s, &path).is_empty());
+}

@@ -1,0 +1,120 @@
+//! Sockets of async-io.
+
+use std::{
+    io::{self, IoSlice, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Poll, ready},
+};
+
+use async_io::Async;
+use sansmb_async::{Listener, Socket};
+
+/// A TCP connection of async-io.
+#[derive(Debug)]
+pub struct SmolSocket {
+    stream: Async<TcpStream>,
+    read: Hint,
+    write: Hint,
+}
+
+impl SmolSocket {
+    pub(crate) fn new(stream: Async<TcpStream>) -> io::Result<Self> {
+        stream.get_ref().set_nodelay(true)?;
+        Ok(Self { stream, read: Hint::default(), write: Hint::default() })
+    }
+}
+
+/// Takes over a connection made elsewhere.
+impl TryFrom<Async<TcpStream>> for SmolSocket {
+    type Error = io::Error;
+
+    fn try_from(stream: Async<TcpStream>) -> io::Result<Self> {
+        Self::new(stream)
+    }
+}
+
+impl Socket for SmolSocket {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.read.poll(|| self.stream.poll_readable(cx))
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write.poll(|| self.stream.poll_writable(cx))
+    }
+
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read.note(self.stream.get_ref().read(buf))
+    }
+
+    fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write.note(self.stream.get_ref().write_vectored(bufs))
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.get_ref().peer_addr()
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        self.stream.get_ref().shutdown(Shutdown::Write)
+    }
+}
+
+/// A listening socket of async-io.
+#[derive(Debug)]
+pub struct SmolListener {
+    listener: Async<TcpListener>,
+    read: Hint,
+}
+
+/// Takes over a socket that listens already.
+impl From<Async<TcpListener>> for SmolListener {
+    fn from(listener: Async<TcpListener>) -> Self {
+        Self { listener, read: Hint::default() }
+    }
+}
+
+impl Listener for SmolListener {
+    type Socket = SmolSocket;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<SmolSocket>> {
+        loop {
+            ready!(self.read.poll(|| self.listener.poll_readable(cx)))?;
+            match self.read.note(self.listener.get_ref().accept()) {
+                Ok((stream, _)) => return Poll::Ready(Async::new(stream).and_then(SmolSocket::new)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.get_ref().local_addr()
+    }
+}
+
+/// Remembers that the last call would have blocked.
+///
+/// Without that, async-io waits for a new event of the OS each time it is asked, even while there is
+/// more to read. A stale hint does no harm: events are level-triggered, so asking finds the truth.
+#[derive(Debug, Default)]
+struct Hint {
+    blocked: AtomicBool,
+}
+
+impl Hint {
+    fn poll(&self, ask: impl FnOnce() -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        if self.blocked.load(Relaxed) {
+            ready!(ask())?;
+            self.blocked.store(false, Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
+            self.blocked.store(true, Relaxed);
+        }
+        result
+    }
+}

@@ -1,0 +1,82 @@
+//! Sockets of tokio.
+
+use std::{
+    io::{self, IoSlice},
+    net::{Shutdown, SocketAddr},
+    task::{Context, Poll, ready},
+};
+
+use sansmb_async::{Listener, Socket};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A TCP connection of tokio.
+#[derive(Debug)]
+pub struct TokioSocket(TcpStream);
+
+impl TokioSocket {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+}
+
+/// Takes over a connection made elsewhere.
+impl TryFrom<TcpStream> for TokioSocket {
+    type Error = io::Error;
+
+    fn try_from(stream: TcpStream) -> io::Result<Self> {
+        Self::new(stream)
+    }
+}
+
+impl Socket for TokioSocket {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read_ready(cx)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_write_ready(cx)
+    }
+
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
+    }
+
+    fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(bufs)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    // tokio's own shutdown wants the stream mutably.
+    fn shutdown(&self) -> io::Result<()> {
+        SockRef::from(&self.0).shutdown(Shutdown::Write)
+    }
+}
+
+/// A listening socket of tokio.
+#[derive(Debug)]
+pub struct TokioListener(TcpListener);
+
+/// Takes over a socket that listens already.
+impl From<TcpListener> for TokioListener {
+    fn from(listener: TcpListener) -> Self {
+        Self(listener)
+    }
+}
+
+impl Listener for TokioListener {
+    type Socket = TokioSocket;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TokioSocket>> {
+        let (stream, _) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(TokioSocket::new(stream))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
