@@ -4,18 +4,27 @@ use std::io::IoSliceMut;
 
 use rustix::{
     buffer::spare_capacity,
-    fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, ftruncate, seek},
+    fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fstatfs, fsync, ftruncate, seek},
     io::{Errno, ReadWriteFlags, pread, preadv2, pwrite, retry_on_intr},
 };
 use sansmb::{conn::MessageBuffer, wire::NtStatus};
 use sansmb_fileserver::storage::{Done, Outcome};
 
-use super::{errno::status, meta::Stat, node::Node};
+use super::{
+    errno::status,
+    meta::Stat,
+    node::{Cache, Node},
+};
 
 /// The last offset that a file can have.
 const MAX_OFFSET: u64 = i64::MAX as u64;
 /// How much is copied or zeroed at a time.
 const CHUNK: usize = 1 << 20;
+/// Reads up to this length zero their room first.
+const SMALL: u32 = 16 * 1024;
+/// Types of file systems in memory, as fstatfs(2) gives them.
+const TMPFS: u32 = 0x0102_1994;
+const RAMFS: u32 = 0x8584_58f6;
 /// Ranges that are told apart in one answer; what follows the last counts as data.
 const RANGES: usize = 4096;
 
@@ -27,7 +36,46 @@ impl Node {
         length: u32,
         into: MessageBuffer,
     ) -> Result<Outcome, MessageBuffer> {
-        if self.is_cached(offset, length) { Ok(self.read(offset, length, into)) } else { Err(into) }
+        let into = if length <= SMALL {
+            match self.read_small(offset, length, into) {
+                Err(into) if self.cache() == Cache::Everything => into,
+                result => return result,
+            }
+        } else if self.is_cached(offset, length) || self.cache() == Cache::Everything {
+            into
+        } else {
+            return Err(into);
+        };
+        Ok(self.read(offset, length, into))
+    }
+
+    /// Zeroing a little memory is cheaper than asking first what is in the cache.
+    fn read_small(
+        &self,
+        offset: u64,
+        length: u32,
+        mut into: MessageBuffer,
+    ) -> Result<Outcome, MessageBuffer> {
+        let before = into.len();
+        let complete = into.fill_with(|bytes| {
+            let start = bytes.len();
+            bytes.resize(start + length as usize, 0);
+            let mut got = 0;
+            while let Some(rest) = bytes.get_mut(start + got..).filter(|rest| !rest.is_empty()) {
+                match self.read_nowait(offset.saturating_add(got as u64), rest) {
+                    Some(0) => break,
+                    Some(more) => got += more,
+                    None => return false,
+                }
+            }
+            bytes.truncate(start + got);
+            true
+        });
+        if complete {
+            return Ok(Ok(Done::Read(into)));
+        }
+        into.truncate(before);
+        Err(into)
     }
 
     /// Looks at the first and the last byte: read-ahead and eviction work on long runs of pages, and
@@ -41,22 +89,32 @@ impl Node {
             return true;
         }
         // Past the end of the file it is at hand too: there is nothing.
-        self.has_page(offset) && (last == offset || self.has_page(last))
+        self.has_page(offset) && self.has_page(last)
     }
 
     fn has_page(&self, offset: u64) -> bool {
-        if !self.may_nowait() {
-            return false;
+        self.read_nowait(offset, &mut [0]).is_some()
+    }
+
+    /// Reads what is in the cache; nothing where it might wait, or where something is wrong: that the
+    /// read that may wait finds out.
+    fn read_nowait(&self, offset: u64, into: &mut [u8]) -> Option<usize> {
+        if offset > MAX_OFFSET {
+            return Some(0);
         }
-        let mut byte = [0];
-        match preadv2(self.fd(), &mut [IoSliceMut::new(&mut byte)], offset, ReadWriteFlags::NOWAIT) {
-            Ok(_) => true,
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
-                self.cannot_nowait();
-                false
+        if self.cache() != Cache::Asked {
+            return None;
+        }
+        match preadv2(self.fd(), &mut [IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(got) => Some(got),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                // Those that live in memory have nothing to wait for, and did not learn to say so.
+                let kind = fstatfs(self.fd()).map(|fs| fs.f_type);
+                let memory = kind.is_ok_and(|kind| [TMPFS, RAMFS].contains(&(kind as u32)));
+                self.set_cache(if memory { Cache::Everything } else { Cache::Unknown });
+                None
             }
-            // What is wrong otherwise, the read itself finds out.
-            Err(_) => false,
+            Err(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 
@@ -30,8 +30,19 @@ pub(super) struct Node {
     path: Mutex<Arc<[u8]>>,
     /// How far a listing has come.
     pub(super) listing: Mutex<Listing>,
-    /// The file system can say what is in its cache.
-    nowait: AtomicBool,
+    /// A [`Cache`].
+    cache: AtomicU8,
+}
+
+/// What is known of the cache that a file's data are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cache {
+    /// The file system says for each read whether it has to wait.
+    Asked = 0,
+    /// Everything is in memory.
+    Everything = 1,
+    /// Each read may have to wait.
+    Unknown = 2,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +62,7 @@ impl Node {
             path_only,
             path: Mutex::new(path.into()),
             listing: Mutex::default(),
-            nowait: AtomicBool::new(true),
+            cache: AtomicU8::new(Cache::Asked as u8),
         }
     }
 
@@ -83,12 +94,16 @@ impl Node {
         *lock(&self.path) = path.into();
     }
 
-    pub(super) fn may_nowait(&self) -> bool {
-        self.nowait.load(Ordering::Relaxed)
+    pub(super) fn cache(&self) -> Cache {
+        match self.cache.load(Ordering::Relaxed) {
+            0 => Cache::Asked,
+            1 => Cache::Everything,
+            _ => Cache::Unknown,
+        }
     }
 
-    pub(super) fn cannot_nowait(&self) {
-        self.nowait.store(false, Ordering::Relaxed);
+    pub(super) fn set_cache(&self, cache: Cache) {
+        self.cache.store(cache as u8, Ordering::Relaxed);
     }
 
     pub(super) fn metadata(&self, hidden: bool) -> Result<Metadata, NtStatus> {

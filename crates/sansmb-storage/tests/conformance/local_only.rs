@@ -512,6 +512,31 @@ fn what_is_not_cached_is_read_elsewhere() {
     assert_eq!(where_read(), std::thread::current().id());
 }
 
+#[test]
+fn what_lives_in_memory_is_read_at_once() {
+    let Some(tiny) = Tiny::mount() else {
+        eprintln!("skipped: this process may not mount a tmpfs");
+        return;
+    };
+    let s = LocalDir::open(tiny.0.path(), LocalOptions::default()).unwrap();
+    let handle = create(&s, "file");
+    write(&s, handle, 0, &[5; 100_000]);
+    for length in [4096, 100_000] {
+        let into = sansmb::conn::MessageBuffer::with_capacity(length as usize);
+        let (done, outcome) = std::sync::mpsc::channel();
+        let here = std::thread::current().id();
+        s.submit(
+            Job::Read { handle, offset: 0, length, into },
+            Box::new(move |result| {
+                assert!(result.is_ok());
+                done.send(std::thread::current().id() == here).unwrap();
+            }),
+        );
+        assert!(outcome.recv().unwrap());
+    }
+    close(&s, handle);
+}
+
 /// A buffer that has more room than was asked for does not get more.
 #[test]
 fn reads_stop_at_their_length() {
@@ -528,5 +553,37 @@ fn reads_stop_at_their_length() {
         let job = Job::Read { handle, offset: 1, length: 5000, into: MessageBuffer::with_capacity(0) };
         let Ok(sansmb_fileserver::storage::Done::Read(data)) = run(&*s, job) else { panic!() };
         assert_eq!(data.len(), 5000);
+    }
+}
+
+/// With more names than may be kept, everything still works, only slower.
+#[test]
+fn directories_larger_than_the_cache() {
+    let mut options = LocalOptions::default();
+    options.known_names = 10;
+    let f = &Fixture::local_with(options);
+    let s = &**f;
+    for dir in ["one", "two", "three"] {
+        mkdir(s, dir);
+        for n in 0..25 {
+            file(s, &format!("{dir}/File{n}"), "");
+        }
+    }
+    for dir in ["One", "tWO", "thREE"] {
+        for n in 0..25 {
+            let path = format!("{dir}/fILE{n}");
+            let e = try_open(s, &path, Want::File, Existence::MustNotExist).unwrap_err();
+            assert_eq!(e, NtStatus::OBJECT_NAME_COLLISION);
+            let handle = open(s, &path);
+            rename(s, handle, &format!("{dir}/Renamed{n}"), false).unwrap();
+            assert!(!exists(s, &path));
+            assert!(exists(s, &format!("{dir}/RENAMED{n}")));
+            close(s, handle);
+        }
+        for n in 0..20 {
+            remove(s, &format!("{dir}/RENAMED{n}"));
+        }
+        assert_eq!(list(s, dir).len(), 5);
+        assert!(exists(s, &format!("{dir}/RENAMED24")));
     }
 }
