@@ -1,4 +1,4 @@
-//! NDR32 in little-endian order, [C706] chapter 14: what the server service needs.
+//! NDR32 in little-endian order, C706 chapter 14: what the server service needs.
 
 use alloc::vec::Vec;
 

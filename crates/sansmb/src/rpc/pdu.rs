@@ -1,4 +1,4 @@
-//! Protocol data units, [C706] 12.6 and [MS-RPCE] 2.2.2.
+//! Protocol data units, C706 12.6 and [MS-RPCE] 2.2.2.
 
 use alloc::vec::Vec;
 
@@ -16,7 +16,7 @@ const TRAILER_LEN: usize = 8;
 const WHAT: &str = "RPC PDU";
 
 open_enum! {
-    /// Kinds of units, [C706] 12.6.4.
+    /// Kinds of units, C706 12.6.4.
     pub struct PduType: u8 {
         /// A call
         REQUEST = 0,
@@ -46,7 +46,7 @@ open_enum! {
 }
 
 wire_flags! {
-    /// Flags of a unit, [C706] 12.6.3.1.
+    /// Flags of a unit, C706 12.6.3.1.
     pub struct PduFlags: u8 {
         /// First fragment
         const FIRST = 0x01;
@@ -71,7 +71,7 @@ impl PduFlags {
 }
 
 open_enum! {
-    /// Why a call failed, [C706] appendix E and [MS-RPCE] 2.2.2.
+    /// Why a call failed, C706 appendix E and [MS-RPCE] 2.2.2.
     pub struct FaultStatus: u32 {
         /// Access is denied.
         ACCESS_DENIED = 0x0000_0005,

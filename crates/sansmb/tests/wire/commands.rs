@@ -1,17 +1,19 @@
 //! Packets of the commands on open files: CLOSE, FLUSH, READ, WRITE, LOCK, IOCTL.
 
 use crate::packet::{exact, hex, packet};
-use sansmb::rpc::srvsvc::{NetStatus, ShareEnumResponse, ShareKind, SrvsvcRequest};
-use sansmb::rpc::{Pdu, PduBody, PduFlags};
+use sansmb::rpc::srvsvc::{
+    INTERFACE, NetStatus, SHARE_ENUM, ServerInfo, Share, ShareEnumResponse, ShareKind, SrvsvcRequest, answer,
+};
+use sansmb::rpc::{Pdu, PduBody, PduFlags, RpcClient, RpcReply, RpcServer};
 use sansmb::wire::fsctl::{
     CompressionState, DfsReferralRequest, FileRange, FileRanges, InterfaceCapability, NetworkInterfaces,
     ObjectIdBuffer, SrvCopychunk, SrvCopychunkCopy, SrvCopychunkResponse, SrvRequestResumeKey,
     ValidateNegotiateRequest, ValidateNegotiateResponse,
 };
 use sansmb::wire::{
-    Capabilities, CloseRequest, CloseResponse, CtlCode, Dialect, EmptyBody, FileId, FlushRequest, IoctlFlags,
-    IoctlRequest, IoctlResponse, LockElement, LockFlags, LockRequest, NtStatus, ReadRequest, ReadResponse,
-    Structure, WriteRequest, WriteResponse,
+    Body, Capabilities, CloseRequest, CloseResponse, CtlCode, Dialect, EmptyBody, FileId, FlushRequest,
+    IoctlFlags, IoctlRequest, IoctlResponse, LockElement, LockFlags, LockRequest, NtStatus, ReadRequest,
+    ReadResponse, Structure, Utf16Buf, WriteRequest, WriteResponse,
 };
 
 /// What `bytes` says, if it is encoded to the same bytes.
@@ -186,4 +188,35 @@ fn shares_of_samba_are_listed() {
     let SrvsvcRequest::ShareEnum { level: 1, resume_handle: Some(0), .. } = decoded else {
         panic!("{decoded:?}")
     };
+}
+
+#[test]
+fn rpcclient_is_answered() {
+    let interfaces: &'static [_] = &[INTERFACE];
+    let mut server = RpcServer::new("\\pipe\\srvsvc", interfaces);
+    server.received(&packet("rpc/bind"));
+    let ack = server.read(usize::MAX).unwrap();
+    let PduBody::BindAck(ack) = Pdu::decode(&ack.data).unwrap().body else { panic!("no ack") };
+    // As smbd answers.
+    let theirs = packet("rpc/bind_ack");
+    let PduBody::BindAck(theirs) = Pdu::decode(&theirs).unwrap().body else { panic!("no ack") };
+    assert_eq!((ack.max_xmit_frag, ack.max_recv_frag), (theirs.max_xmit_frag, theirs.max_recv_frag));
+    assert_eq!((ack.secondary_address, ack.results), (theirs.secondary_address, theirs.results));
+    server.received(&packet("rpc/share_enum_request"));
+    let call = server.poll_call().unwrap();
+    let name = Utf16Buf::new("share");
+    let share = Share { name: name.as_utf16(), ..Share::default() };
+    let stub = answer(&call, &ServerInfo::default(), &[share]).unwrap();
+    assert_eq!(ShareEnumResponse::decode(&stub).unwrap().shares, [share]);
+    assert_eq!(server.error(), None);
+}
+
+#[test]
+fn smbd_is_understood() {
+    let mut client = RpcClient::new(INTERFACE, 1 << 20);
+    assert_eq!(client.received(&packet("rpc/bind_ack")), Ok(Some(RpcReply::Bound)));
+    let msg = packet("ioctl/response_pipe_transceive");
+    let output = IoctlResponse::decode(&msg).unwrap().output;
+    client.call(SHARE_ENUM, &[]).unwrap();
+    assert!(matches!(client.received(output), Ok(Some(RpcReply::Results(_)))));
 }
