@@ -232,9 +232,10 @@ def verify(capture):
     opened = count("smb2.header.transform.flags && smb2.cmd")
     good, bad = signatures(capture, known)
     size = pathlib.Path(capture).stat().st_size
-    fine = sealed == opened and not bad
+    lost = count("tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment")
+    fine = sealed == opened and not bad and not lost
     print(f"{'ok ' if fine else 'BAD'} {pathlib.Path(capture).stem}: {size} bytes, {count('smb2 || smb')} frames, "
-          f"{len(known['sessions'])} sessions, {opened}/{sealed} opened, signatures {good} good {len(bad)} bad",
+          f"{lost} gaps, {len(known['sessions'])} sessions, {opened}/{sealed} opened, signatures {good} good {len(bad)} bad",
           *bad, sep="\n    ", flush=True)
     return fine
 

@@ -112,7 +112,7 @@ record() { # name, options of smbd.sh, commands
   exec {fd}< <(exec "$peer" --port "$port" --dir "$work" --global 'debug encryption = yes' $options)
   server=$!
   read -r -u "$fd" _ || { echo "$name: no server" >&2; return 1; }
-  tcpdump --immediate-mode -Z root -U -i lo -s 0 -w "$work/raw.pcap" "tcp port $port" 2>"$work/tcpdump.log" &
+  tcpdump --immediate-mode -Z root -U -B 65536 -i lo -s 0 -w "$work/raw.pcap" "tcp port $port" 2>"$work/tcpdump.log" &
   tcpdump=$!
   until grep -qs listening "$work/tcpdump.log"; do sleep 0.05; done
   mkdir "$work/client"
