@@ -1,6 +1,8 @@
 //! Test kit: a client and a server in memory, with a clock that only tests move, and foreign peers.
 
+pub mod matrix;
 mod pair;
 pub mod peers;
+pub mod scratch;
 
 pub use pair::{Pair, PairConfig, framed, now};

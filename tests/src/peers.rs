@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Exit code of `smbd.sh` where smbd is not installed or may not run.
 const MISSING: i32 = 77;
@@ -100,4 +100,17 @@ impl Drop for Smbd {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Runs smbclient's `commands` on `share`.
+pub fn smbclient(port: u16, share: &str, options: &[String], commands: &str) -> Option<Output> {
+    let output = program("smbclient")?
+        .arg(format!("//127.0.0.1/{share}"))
+        .args(["-p", &port.to_string(), "-U", "tester%Passw0rd!", "-t", "120"])
+        .args(options)
+        .args(["-c", commands])
+        .stdin(Stdio::null())
+        .output()
+        .expect("smbclient");
+    Some(output)
 }
