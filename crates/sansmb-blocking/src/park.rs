@@ -1,9 +1,9 @@
 //! Putting a thread to sleep, and waking it from any other.
 
 #[cfg(not(unix))]
-use std::net::UdpSocket as Bell;
+pub(crate) use std::net::UdpSocket as Bell;
 #[cfg(unix)]
-use std::os::unix::net::UnixDatagram as Bell;
+pub(crate) use std::os::unix::net::UnixDatagram as Bell;
 use std::{
     io,
     sync::{
@@ -16,19 +16,18 @@ use std::{
 
 /// It polls its future, and nobody has woken it since it began.
 const AWAKE: u8 = 0;
+/// It sleeps, or is about to.
+const ASLEEP: u8 = 1;
 /// It must poll its future again.
-const NOTIFIED: u8 = 1;
-/// It sleeps in [`thread::park`].
-const PARKED: u8 = 2;
-/// It sleeps in the poll of the operating system.
-const POLLING: u8 = 3;
+const NOTIFIED: u8 = 2;
 
 /// A thread that runs [`block_on`](crate::block_on), as others see it; the waker of the future there.
 #[derive(Debug)]
 pub(crate) struct Parker {
     state: AtomicU8,
     thread: Thread,
-    /// What is sent into the first wakes a poll of the second. A thread without sockets needs none.
+    /// What is sent into the first wakes a poll of the second. A thread that never had a socket needs
+    /// none: it sleeps in [`thread::park`].
     bell: OnceLock<(Bell, Bell)>,
 }
 
@@ -48,7 +47,7 @@ impl Parker {
         Ok(())
     }
 
-    /// What to poll as well.
+    /// What to poll, too.
     pub(crate) fn bell(&self) -> Option<&Bell> {
         self.bell.get().map(|(_, bell)| bell)
     }
@@ -58,22 +57,18 @@ impl Parker {
         self.state.swap(AWAKE, SeqCst);
     }
 
-    /// Whether the thread may sleep in `thread::park`, or must poll its future again.
-    pub(crate) fn may_park(&self) -> bool {
-        self.state.compare_exchange(AWAKE, PARKED, SeqCst, SeqCst).is_ok()
-    }
-
-    /// Whether the thread may sleep in a poll that includes the bell.
-    pub(crate) fn may_poll(&self) -> bool {
-        self.state.compare_exchange(AWAKE, POLLING, SeqCst, SeqCst).is_ok()
+    /// Whether the thread may sleep, or must poll its future again.
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.state.compare_exchange(AWAKE, ASLEEP, SeqCst, SeqCst).is_ok()
     }
 
     pub(crate) fn notify(&self) {
-        match (self.state.swap(NOTIFIED, SeqCst), self.bell.get()) {
-            (PARKED, _) => self.thread.unpark(),
-            // Sending fails only when the bell rings already.
-            (POLLING, Some((button, _))) => drop(button.send(&[0])),
-            _ => {}
+        if self.state.swap(NOTIFIED, SeqCst) == ASLEEP {
+            match self.bell.get() {
+                // Fails only when the bell rings already.
+                Some((button, _)) => drop(button.send(&[0])),
+                None => self.thread.unpark(),
+            }
         }
     }
 }

@@ -21,7 +21,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{park::Parker, rt::now};
+use crate::{
+    park::{Bell, Parker},
+    rt::now,
+};
 
 /// Runs a future to its end on this thread.
 ///
@@ -111,9 +114,9 @@ impl Reactor {
         let next = self.timers.borrow().first_key_value().map(|((at, _), _)| *at);
         let timeout = next.map(|at| at.saturating_duration_since(now()));
         let mut ready = Vec::new();
-        if !held.is_empty() {
-            ready = self.poll(&held, timeout);
-        } else if self.parker.may_park() {
+        if let Some(bell) = self.parker.bell() {
+            ready = self.poll(&held, bell, timeout);
+        } else if self.parker.may_sleep() {
             timeout.map_or_else(thread::park, thread::park_timeout);
         }
         let mut wakers = Vec::new();
@@ -134,16 +137,17 @@ impl Reactor {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Which of them are ready, at last.
-    fn poll(&self, held: &[(Arc<AnySource>, Interest)], timeout: Option<Duration>) -> Vec<bool> {
+    /// Sleeps in a poll; then, which are ready.
+    fn poll(&self, held: &[(Arc<AnySource>, Interest)], bell: &Bell, timeout: Option<Duration>) -> Vec<bool> {
         // Even when notified, for a future that wakes itself all the time must not starve its sockets.
-        let timeout = if self.parker.may_poll() { timeout } else { Some(Duration::ZERO) };
+        let timeout = if self.parker.may_sleep() { timeout } else { Some(Duration::ZERO) };
         // Some systems count milliseconds in an int.
         let timeout = timeout.and_then(|t| Timespec::try_from(t.min(Duration::from_secs(86_400))).ok());
-        let wanted = |side| [PollFlags::IN, PollFlags::OUT][side as usize];
-        let mut fds: Vec<_> =
-            held.iter().map(|(s, i)| PollFd::from_borrowed_fd(s.io.as_fd(), wanted(i.side))).collect();
-        fds.extend(self.parker.bell().map(|bell| PollFd::new(bell, PollFlags::IN)));
+        let mut fds = vec![PollFd::new(bell, PollFlags::IN)];
+        fds.extend(held.iter().map(|(source, interest)| {
+            let wanted = if interest.side == Side::Read { PollFlags::IN } else { PollFlags::OUT };
+            PollFd::from_borrowed_fd(source.io.as_fd(), wanted)
+        }));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return vec![false; held.len()],
@@ -153,11 +157,11 @@ impl Reactor {
                 return vec![true; held.len()];
             }
         }
-        let ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
-        if let Some(bell) = self.parker.bell().filter(|_| fds.last().is_some_and(ready)) {
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        if ready.next() == Some(true) {
             let _ = bell.recv(&mut [0]);
         }
-        fds.iter().take(held.len()).map(ready).collect()
+        ready.collect()
     }
 }
 
