@@ -45,5 +45,41 @@ impl From<CloseReason> for Error {
     }
 }
 
+/// For code that stands on `std::io`.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Io(_) | Error::Rpc(_) => io::ErrorKind::Other,
+            Error::Malformed(_) | Error::Unexpected(_) => io::ErrorKind::InvalidData,
+            Error::Smb(OpError::Gone(_)) => io::ErrorKind::ConnectionAborted,
+            Error::Smb(_) => match error.status() {
+                Some(
+                    NtStatus::OBJECT_NAME_NOT_FOUND
+                    | NtStatus::OBJECT_PATH_NOT_FOUND
+                    | NtStatus::NO_SUCH_FILE
+                    | NtStatus::BAD_NETWORK_NAME,
+                ) => io::ErrorKind::NotFound,
+                Some(NtStatus::OBJECT_NAME_COLLISION) => io::ErrorKind::AlreadyExists,
+                Some(NtStatus::ACCESS_DENIED | NtStatus::LOGON_FAILURE | NtStatus::MEDIA_WRITE_PROTECTED) => {
+                    io::ErrorKind::PermissionDenied
+                }
+                Some(NtStatus::DIRECTORY_NOT_EMPTY) => io::ErrorKind::DirectoryNotEmpty,
+                Some(NtStatus::NOT_A_DIRECTORY) => io::ErrorKind::NotADirectory,
+                Some(NtStatus::FILE_IS_A_DIRECTORY) => io::ErrorKind::IsADirectory,
+                Some(NtStatus::DISK_FULL) => io::ErrorKind::StorageFull,
+                Some(NtStatus::SHARING_VIOLATION | NtStatus::FILE_LOCK_CONFLICT) => {
+                    io::ErrorKind::ResourceBusy
+                }
+                Some(NtStatus::NOT_SUPPORTED) => io::ErrorKind::Unsupported,
+                _ => io::ErrorKind::Other,
+            },
+        };
+        match error {
+            Error::Io(error) => error,
+            error => Self::new(kind, error),
+        }
+    }
+}
+
 /// A result of the facade.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

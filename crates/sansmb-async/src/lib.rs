@@ -3,6 +3,7 @@
 //! An adapter crate implements [`Runtime`] for tokio, smol or threads; users take the adapter.
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 pub mod client;
 mod clock;
 mod error;
@@ -10,6 +11,12 @@ pub mod runtime;
 pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub use bytes::Bytes;
+pub use sansmb;
+pub use sansmb_auth as auth;
+pub use sansmb_crypto as crypto;
+pub use sansmb_fileserver as fileserver;
 
 pub use clock::Clock;
 pub use error::{Error, Result};
