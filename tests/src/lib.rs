@@ -3,6 +3,7 @@
 pub mod matrix;
 mod pair;
 pub mod peers;
+pub mod raw;
 pub mod scratch;
 
 pub use pair::{Pair, PairConfig, framed, now};

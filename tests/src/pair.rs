@@ -31,6 +31,8 @@ pub struct PairConfig {
     pub map_to_guest: MapToGuest,
     /// The share asks for encryption.
     pub encrypt_share: bool,
+    /// Who answers SESSION_SETUP, in place of SPNEGO with the user `tester`.
+    pub acceptor: Option<Arc<dyn Acceptor>>,
 }
 
 impl Default for PairConfig {
@@ -41,6 +43,7 @@ impl Default for PairConfig {
             server: ServerConfig::new(Guid([3; 16]), crypto),
             map_to_guest: MapToGuest::Never,
             encrypt_share: false,
+            acceptor: None,
         }
     }
 }
@@ -69,7 +72,10 @@ pub struct Pair {
     pub c2s: Vec<u8>,
     /// Everything that the server sent.
     pub s2c: Vec<u8>,
-    acceptor: SpnegoAcceptor,
+    /// The server's side answers nothing by itself.
+    pub hold: bool,
+    client_config: ClientConfig,
+    acceptor: Arc<dyn Acceptor>,
     exchanges: Vec<(SessionId, Box<dyn Mechanism>)>,
     encrypt_share: bool,
 }
@@ -77,18 +83,21 @@ pub struct Pair {
 impl Pair {
     /// Sets both up; nothing is exchanged yet.
     pub fn new(mut config: PairConfig) -> Self {
-        let mut users = UserTable::new();
-        users.add_password("tester", "secret");
-        let mut accept = AcceptorConfig::new("SERVER", Arc::new(users));
-        accept.map_to_guest = config.map_to_guest;
-        accept.allow_anonymous = true;
-        let acceptor = SpnegoAcceptor::new(accept);
+        let acceptor = config.acceptor.take().unwrap_or_else(|| {
+            let mut users = UserTable::new();
+            users.add_password("tester", "secret");
+            users.add_password("other", "secret");
+            let mut accept = AcceptorConfig::new("SERVER", Arc::new(users));
+            accept.map_to_guest = config.map_to_guest;
+            accept.allow_anonymous = true;
+            Arc::new(SpnegoAcceptor::new(accept))
+        });
         config.server.auth_hint = acceptor.hint();
         let start = now(0);
         let mut server = Server::new(Arc::new(config.server));
         let conn = server.open(start);
         Self {
-            client: Client::new(config.client, start),
+            client: Client::new(config.client.clone(), start),
             server,
             conn,
             now: start,
@@ -97,10 +106,28 @@ impl Pair {
             chunk: usize::MAX,
             c2s: Vec::new(),
             s2c: Vec::new(),
+            hold: false,
+            client_config: config.client,
             acceptor,
             exchanges: Vec::new(),
             encrypt_share: config.encrypt_share,
         }
+    }
+
+    /// Opens another connection to the same server with another client of the same settings; both
+    /// ends of the one before are returned.
+    pub fn reconnect(&mut self) -> (Client, ConnId) {
+        let client = core::mem::replace(&mut self.client, Client::new(self.client_config.clone(), self.now));
+        let conn = core::mem::replace(&mut self.conn, self.server.open(self.now));
+        (client, conn)
+    }
+
+    /// Moves the clock and lets both sides know.
+    pub fn advance(&mut self, to: Now) {
+        self.now = to;
+        self.client.handle_timeout(to);
+        self.server.handle_timeout(to);
+        self.collect();
     }
 
     /// Carries bytes both ways until nothing moves any more.
@@ -134,10 +161,17 @@ impl Pair {
             self.client.eof();
             moved = true;
         }
+        self.collect();
+        moved
+    }
+
+    fn collect(&mut self) {
+        while let Some(event) = self.server.poll_event() {
+            self.serve(event);
+        }
         while let Some(event) = self.client.poll_event() {
             self.client_events.push_back(event);
         }
-        moved
     }
 
     /// Takes what the client wants to send: one message (without its prefix) an element.
@@ -171,6 +205,34 @@ impl Pair {
         }
     }
 
+    /// Gives the server one message and takes what it answers.
+    pub fn ask(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        self.give_server(message);
+        self.take_server()
+    }
+
+    /// Checks that the server ended the connection without a word, that its application heard of
+    /// nothing but that end, and that nothing is left in the server's tables; gives the reason.
+    #[track_caller]
+    pub fn ended_silently(&mut self) -> server::CloseReason {
+        let reason = self.server_closed().expect("the server goes on");
+        assert_eq!(self.take_server(), Vec::<Vec<u8>>::new(), "a word of goodbye");
+        for event in &self.server_events {
+            let end = matches!(event, Event::SessionEnded { .. } | Event::Closed { .. });
+            assert!(end, "the application saw {event:?}");
+        }
+        self.nothing_left();
+        reason
+    }
+
+    /// Checks that the server's tables are empty.
+    #[track_caller]
+    pub fn nothing_left(&mut self) {
+        assert!(self.server.sessions().is_empty(), "a session is left");
+        let conn = self.conn;
+        assert_eq!(self.server.channel(conn).map_or(0, |c| c.outstanding()), 0, "a request is left");
+    }
+
     /// Why the server closed the connection, if it did.
     pub fn server_closed(&mut self) -> Option<server::CloseReason> {
         let conn = self.conn;
@@ -179,9 +241,19 @@ impl Pair {
 
     /// Logs `tester` on with `password`.
     pub fn log_on(&mut self, password: &str) -> Result<SessionId, client::OpError> {
-        let credentials = Credentials::password("tester", "", password);
+        self.log_on_as("tester", password)
+    }
+
+    /// Logs on.
+    pub fn log_on_as(&mut self, user: &str, password: &str) -> Result<SessionId, client::OpError> {
+        let credentials = Credentials::password(user, "", password);
         let params = ClientParams { now: self.now.wall, random: [7; 32], ..ClientParams::default() };
-        let op = self.client.log_on(Box::new(SpnegoClient::new(credentials, params)), true, self.now);
+        self.log_on_with(Box::new(SpnegoClient::new(credentials, params)))
+    }
+
+    /// Logs on with a mechanism.
+    pub fn log_on_with(&mut self, mechanism: Box<dyn Mechanism>) -> Result<SessionId, client::OpError> {
+        let op = self.client.log_on(mechanism, true, self.now);
         self.run();
         match self.result(op)? {
             client::Outcome::LoggedOn { session, .. } => Ok(session),
@@ -192,6 +264,11 @@ impl Pair {
     /// Logs on and connects to the share.
     pub fn connect(&mut self) -> Result<client::TreeRef, client::OpError> {
         let session = self.log_on("secret")?;
+        self.connect_in(session)
+    }
+
+    /// Connects to the share.
+    pub fn connect_in(&mut self, session: SessionId) -> Result<client::TreeRef, client::OpError> {
         let op = self.client.tree_connect(session, r"\\server\share", self.now);
         self.run();
         match self.result(op)? {
@@ -214,6 +291,15 @@ impl Pair {
     }
 
     fn serve(&mut self, event: Event) {
+        if self.hold {
+            self.server_events.push_back(event);
+        } else {
+            self.answer(event);
+        }
+    }
+
+    /// Answers an event as a server with one share does; what it cannot answer it keeps.
+    pub fn answer(&mut self, event: Event) {
         match event {
             Event::SessionSetup(request) => self.authenticate(request),
             Event::TreeConnect(request) => {

@@ -155,7 +155,9 @@ impl<R: Runtime> Connection<R> {
                     let now = self.shared.clock.now();
                     self.channel.received(n, now);
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => continue,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    continue;
+                }
                 Err(_) => self.channel.eof(),
             }
             return true;

@@ -211,7 +211,12 @@ impl Shared {
     }
 
     /// Carries out a batch. Answers for `here` come back to the caller; others are posted.
-    pub(crate) fn carry_out(&self, batch: Batch, here: Option<(ConnId, &Arc<Inbox>)>, own: &mut VecDeque<Mail>) {
+    pub(crate) fn carry_out(
+        &self,
+        batch: Batch,
+        here: Option<(ConnId, &Arc<Inbox>)>,
+        own: &mut VecDeque<Mail>,
+    ) {
         let mut post = |conn: ConnId, mail: Mail| {
             if here.is_some_and(|(this, _)| this == conn) {
                 own.push_back(mail);

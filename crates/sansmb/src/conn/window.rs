@@ -29,7 +29,11 @@ pub struct SequenceWindow {
 impl SequenceWindow {
     /// A window that holds MessageId 0 alone and may grow to `max` unused credits.
     pub fn new(max: u32) -> Self {
-        let mut window = Self { low: 0, used: VecDeque::new(), len: 0, available: 0, max: max.max(1) };
+        Self::starting_at(0, max)
+    }
+
+    fn starting_at(low: u64, max: u32) -> Self {
+        let mut window = Self { low, used: VecDeque::new(), len: 0, available: 0, max: max.max(1) };
         window.extend(1);
         window
     }
@@ -69,14 +73,16 @@ impl SequenceWindow {
     }
 
     /// Grants up to `wanted` credits, at least one where the client would have none left, and
-    /// returns how many.
+    /// returns how many. When the MessageIds are used up there are no more: they must not wrap,
+    /// [MS-SMB2] 3.3.1.1, and the last one means "none".
     pub fn grant(&mut self, wanted: u16) -> u16 {
         let room = self.max.saturating_sub(self.available);
         let floor = u32::from(self.available == 0);
         let granted = u32::from(wanted).min(room).max(floor);
         // The span is bounded too, so that one hole kept open for ever cannot grow the bit set.
         let span_room = (u64::from(self.max) * 4).saturating_sub(self.len);
-        let granted = u64::from(granted).min(span_room.max(floor.into())) as u16;
+        let left = (u64::MAX - self.low).saturating_sub(self.len);
+        let granted = u64::from(granted).min(span_room.max(floor.into())).min(left) as u16;
         self.extend(granted);
         granted
     }
@@ -97,4 +103,58 @@ impl SequenceWindow {
 
 fn split(at: u64) -> (usize, u64) {
     ((at / 64) as usize, 1 << (at % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c6_message_ids_do_not_wrap() {
+        let mut window = SequenceWindow::starting_at(u64::MAX - 130, 8192);
+        assert_eq!(window.consume(u64::MAX - 130, 1), Ok(()));
+        assert_eq!(window.grant(8192), 129, "all up to the one before the last");
+        assert_eq!(window.consume(u64::MAX, 1), Err(CreditError::MessageId(u64::MAX)));
+        assert_eq!(window.consume(u64::MAX - 1, 2), Err(CreditError::MessageId(u64::MAX - 1)));
+        assert_eq!(window.consume(0, 1), Err(CreditError::MessageId(0)));
+        for id in u64::MAX - 129..u64::MAX {
+            assert_eq!(window.consume(id, 1), Ok(()));
+        }
+        assert_eq!(window.grant(1), 0, "nothing is left, and nothing may follow");
+        for id in [0, 1, u64::MAX - 1, u64::MAX] {
+            assert_eq!(window.consume(id, 1), Err(CreditError::Charge(1)));
+        }
+    }
+
+    #[test]
+    fn c6_a_hole_that_stays_open_does_not_grow_the_window_without_end() {
+        let mut window = SequenceWindow::new(64);
+        window.grant(64);
+        // 0 is never used.
+        let mut next = 1;
+        while window.available() > 1 {
+            assert_eq!(window.consume(next, 1), Ok(()));
+            next += 1;
+            window.grant(64);
+        }
+        assert!(window.len <= 256 && window.used.len() <= 4);
+        assert_eq!(window.consume(next, 1), Err(CreditError::MessageId(next)), "only the hole is left");
+        assert_eq!(window.consume(0, 1), Ok(()));
+        assert_eq!(window.grant(64), 64, "and once it is filled everything goes on");
+    }
+
+    #[test]
+    fn c6_charges_that_reach_over_the_edges() {
+        let mut window = SequenceWindow::new(8192);
+        assert_eq!(window.consume(0, u16::MAX), Err(CreditError::Charge(u16::MAX)));
+        assert_eq!(window.consume(0, 0), Ok(()), "a charge of zero is one");
+        window.grant(100);
+        assert_eq!(window.consume(50, 10), Ok(()));
+        assert_eq!(window.consume(45, 6), Err(CreditError::MessageId(45)), "reaches into used ones");
+        assert_eq!(window.consume(95, 10), Err(CreditError::MessageId(95)), "reaches past the end");
+        assert_eq!(window.consume(u64::MAX, u16::MAX), Err(CreditError::Charge(u16::MAX)));
+        assert_eq!(window.consume(u64::MAX, 60), Err(CreditError::MessageId(u64::MAX)));
+        assert_eq!(window.consume(u64::MAX - 10, 60), Err(CreditError::MessageId(u64::MAX - 10)));
+        assert_eq!(window.available(), 90, "what is refused costs nothing");
+    }
 }

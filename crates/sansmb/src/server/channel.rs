@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     config::ServerConfig,
-    keys::ChannelSession,
+    keys::{ChannelSession, Phase},
     negotiate::Negotiated,
     reply::Data,
     token::{ConnId, RequestId},
@@ -71,6 +71,8 @@ pub(super) struct InFlight {
     pub(super) sign: bool,
     /// The answer goes into the session's pre-authentication hash.
     pub(super) hash: bool,
+    /// The application knows that the client would like it to end.
+    pub(super) cancelled: bool,
     pub(super) chain: Option<u64>,
     pub(super) file_id: FileId,
     /// Bytes that the answer may be long.
@@ -84,6 +86,16 @@ pub(super) struct Chain {
     pub(super) answered: Vec<Segment>,
     pub(super) encrypted: Option<SessionId>,
     pub(super) previous: Option<Previous>,
+    /// A member owes its answer.
+    pub(super) owed: bool,
+    /// [`Channel::advance`] is at work on it.
+    pub(super) advancing: bool,
+}
+
+impl Chain {
+    pub(super) fn new(waiting: VecDeque<(Header, Bytes)>, encrypted: Option<SessionId>) -> Self {
+        Self { waiting, answered: Vec::new(), encrypted, previous: None, owed: false, advancing: false }
+    }
 }
 
 /// What the member before leaves to a related member.
@@ -127,6 +139,8 @@ pub struct Channel {
     pub(super) preauth: PreauthHash,
     pub(super) window: SequenceWindow,
     pub(super) sessions: BTreeMap<SessionId, ChannelSession>,
+    /// Sessions that are no more, but whose keys some answers still need.
+    ended: Vec<SessionId>,
     pub(super) in_flight: BTreeMap<u64, InFlight>,
     pub(super) pending: usize,
     /// Bytes that the answers under way may be long, all together.
@@ -153,6 +167,7 @@ impl Channel {
             preauth: PreauthHash::ZERO,
             window: SequenceWindow::new(config.max_credits.into()),
             sessions: BTreeMap::new(),
+            ended: Vec::new(),
             in_flight: BTreeMap::new(),
             pending: 0,
             reserved: 0,
@@ -290,6 +305,38 @@ impl Channel {
         }
     }
 
+    /// A session is over. Requests that arrived before are still answered, signed and encrypted as
+    /// they must be.
+    pub(super) fn end_session(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && session.phase != Phase::Ended
+        {
+            session.phase = Phase::Ended;
+            self.ended.push(id);
+            self.drop_ended();
+        }
+    }
+
+    /// Forgets the ended sessions that owe no answer any more.
+    pub(super) fn drop_ended(&mut self) {
+        let mut ended = core::mem::take(&mut self.ended);
+        ended.retain(|id| {
+            let owed = self.owes(*id);
+            if !owed {
+                self.sessions.remove(id);
+            }
+            owed
+        });
+        self.ended = ended;
+    }
+
+    fn owes(&self, id: SessionId) -> bool {
+        let mut requests = self.in_flight.values();
+        let mut chains = self.chains.values();
+        requests.any(|r| r.header.session_id == id || r.encrypted == Some(id))
+            || chains.any(|c| c.encrypted == Some(id) || c.answered.iter().any(|s| s.sign == Some(id)))
+    }
+
     pub(super) fn new_request(
         &mut self,
         header: Header,
@@ -303,11 +350,15 @@ impl Channel {
             encrypted,
             sign: false,
             hash: false,
+            cancelled: false,
             chain,
             file_id: FileId::ANY,
             reserved: 0,
         };
         self.in_flight.insert(serial, request);
+        if let Some(chain) = chain.and_then(|id| self.chains.get_mut(&id)) {
+            chain.owed = true;
+        }
         RequestId { conn: self.id, serial }
     }
 

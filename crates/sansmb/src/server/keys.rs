@@ -2,6 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
+use super::token::RequestId;
 use crate::{
     crypto::{CryptoProvider, PreauthHash, Sealer, SessionKeys, Signer},
     wire::{Cipher, SigningAlgorithm},
@@ -21,6 +22,8 @@ pub(super) struct ChannelSession {
     pub(super) keyless: bool,
     pub(super) signer: Option<Box<dyn Signer>>,
     pub(super) ciphers: Option<Arc<Ciphers>>,
+    /// A leg of an authentication that the application has not answered yet.
+    pub(super) leg: Option<RequestId>,
     /// Unique under the session's key: every channel has a range of its own.
     pub(super) next_nonce: u64,
 }
@@ -32,6 +35,8 @@ pub(super) enum Phase {
     Establishing,
     /// Authenticated.
     Valid,
+    /// Over; only answers that are under way still need it.
+    Ended,
 }
 
 /// Both directions of a session's encryption.
@@ -52,6 +57,7 @@ impl ChannelSession {
             keyless: false,
             signer: None,
             ciphers: None,
+            leg: None,
             next_nonce: 1,
         }
     }

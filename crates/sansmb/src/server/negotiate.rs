@@ -164,7 +164,7 @@ impl Channel {
     fn choose(&self, contexts: &NegotiateContexts<'_>) -> Result<Chosen, Failure> {
         let invalid = Failure::from(NtStatus::INVALID_PARAMETER);
         let mut chosen = Chosen::default();
-        let (mut signing_seen, mut compression_seen) = (false, false);
+        let (mut signing_seen, mut compression_seen, mut rdma_seen) = (false, false, false);
         for context in contexts.iter() {
             match context {
                 NegotiateContext::Preauth { hash_algorithms, .. } => {
@@ -200,6 +200,8 @@ impl Channel {
                     }
                     compression_seen = true;
                 }
+                NegotiateContext::RdmaTransform { .. } if rdma_seen => return Err(invalid),
+                NegotiateContext::RdmaTransform { .. } => rdma_seen = true,
                 _ => {}
             }
         }
@@ -289,7 +291,7 @@ impl Channel {
         input: &[u8],
         max_output: u32,
     ) -> Option<ValidateNegotiateResponse> {
-        let n = self.negotiated.as_ref()?;
+        let n = self.negotiated.as_ref().filter(|n| n.dialect != Dialect::SMB3_1_1)?;
         let request = ValidateNegotiateRequest::decode(input).ok()?;
         let dialects: Vec<Dialect> = request.dialects.iter().collect();
         let best = dialects.iter().copied().filter(|d| self.config.accepts(*d)).max();

@@ -79,18 +79,27 @@ impl Channel {
         let compound = split_compound(frame)?;
         let single = compound.messages.len() == 1;
         for (at, (header, _)) in compound.messages.iter().enumerate() {
-            let related = at > 0 && header.flags.contains(Flags::RELATED_OPERATIONS);
+            let related = header.flags.contains(Flags::RELATED_OPERATIONS);
             if header.flags.contains(Flags::SERVER_TO_REDIR) {
                 return Err(CloseReason::Violation("a response came from a client"));
             }
+            if encrypted.is_some() && related && at == 0 {
+                return Err(CloseReason::Violation("the first encrypted message is related to none"));
+            }
             if encrypted.is_some_and(|session| !related && header.session_id != session) {
                 return Err(CloseReason::Violation("SessionId differs from that of the transform"));
+            }
+            if header.command == Command::NEGOTIATE && !single {
+                return Err(CloseReason::Violation("NEGOTIATE is not alone in its frame"));
             }
         }
         if single && let Some((header, message)) = compound.messages.first() {
             match header.command {
                 Command::NEGOTIATE => return self.negotiate_smb2(header, message, now),
-                Command::CANCEL => return self.cancel(header, message, encrypted),
+                Command::CANCEL if self.negotiated.is_some() => {
+                    self.cancel(header, message, encrypted);
+                    return Ok(());
+                }
                 _ => {}
             }
         }
@@ -100,16 +109,16 @@ impl Channel {
         for (header, message) in &compound.messages {
             self.take_credits(header, message)?;
         }
-        if single {
+        let related =
+            compound.messages.first().is_some_and(|(h, _)| h.flags.contains(Flags::RELATED_OPERATIONS));
+        if single && !related {
             for (header, message) in compound.messages {
                 self.request(header, message, encrypted, None);
             }
             return Ok(());
         }
         let chain = self.next_serial();
-        let waiting = compound.messages.into();
-        let answered = alloc::vec::Vec::new();
-        self.chains.insert(chain, Chain { waiting, answered, encrypted, previous: None });
+        self.chains.insert(chain, Chain::new(compound.messages.into(), encrypted));
         self.advance(chain);
         Ok(())
     }
@@ -141,33 +150,32 @@ impl Channel {
     }
 
     /// [MS-SMB2] 3.3.5.16. A CANCEL is never answered.
-    fn cancel(
-        &mut self,
-        header: &Header,
-        message: &Bytes,
-        encrypted: Option<SessionId>,
-    ) -> Result<(), CloseReason> {
-        if self.negotiated.is_none() {
-            return Err(CloseReason::Violation("the first message is not NEGOTIATE"));
-        }
+    fn cancel(&mut self, header: &Header, message: &Bytes, encrypted: Option<SessionId>) {
         if self.verify(header, message, encrypted).is_err() {
-            return Ok(());
+            return;
         }
-        let found = self.in_flight.iter().find(|(_, request)| match header.async_id() {
+        let found = self.in_flight.iter_mut().find(|(_, request)| match header.async_id() {
             Some(id) => request.async_id == Some(id),
             None => request.header.message_id == header.message_id,
         });
+        // A CANCEL costs no credit, so the second one for a request must not cost us anything either.
         if let Some((serial, request)) = found
             && request.header.session_id == header.session_id
+            && !core::mem::replace(&mut request.cancelled, true)
         {
             self.cancels.push_back(super::token::RequestId { conn: self.id, serial: *serial });
         }
-        Ok(())
     }
 
     /// Starts the next member of a compound, or sends the answers when all are done.
     pub(super) fn advance(&mut self, chain_id: u64) {
+        // What fails at once is answered while this loop runs: `answer` must not call back in here,
+        // or a compound of a thousand members would be a thousand calls deep.
         while let Some(chain) = self.chains.get_mut(&chain_id) {
+            chain.advancing = !chain.owed;
+            if chain.owed {
+                return;
+            }
             let Some((mut header, message)) = chain.waiting.pop_front() else {
                 self.finish_chain(chain_id);
                 return;
@@ -187,18 +195,20 @@ impl Channel {
                 file = previous.file_id;
                 failure = inherited_failure(&header, &previous);
             }
-            if matches!(header.command, Command::NEGOTIATE | Command::SESSION_SETUP | Command::CANCEL) {
-                // None of them makes sense among others; SESSION_SETUP is signed by a key that the
-                // compound itself would make.
+            if header.command == Command::CANCEL {
+                self.cancel(&header, &message, encrypted);
+                continue;
+            }
+            if header.command == Command::SESSION_SETUP {
+                // Its answer is signed by a key that the compound itself would make.
                 failure = Some(NtStatus::INVALID_PARAMETER);
             }
             if let Some(status) = failure {
                 let id = self.new_request(header, encrypted, Some(chain_id));
                 self.fail(id, &status.into());
-                continue;
+            } else {
+                self.request(header, message, encrypted, Some((chain_id, file)));
             }
-            self.request(header, message, encrypted, Some((chain_id, file)));
-            return;
         }
     }
 
@@ -229,7 +239,8 @@ impl Channel {
     fn verify(&self, header: &Header, message: &[u8], encrypted: Option<SessionId>) -> Result<(), NtStatus> {
         let setup = header.command == Command::SESSION_SETUP;
         let signed = header.flags.contains(Flags::SIGNED);
-        let Some(session) = self.sessions.get(&header.session_id) else {
+        let session = self.sessions.get(&header.session_id).filter(|s| s.phase != Phase::Ended);
+        let Some(session) = session else {
             // The first SESSION_SETUP has no session yet; ECHO needs none. A binding names a session
             // of another connection and is judged where all sessions are known.
             let sessionless = setup || header.command == Command::ECHO && header.session_id == SessionId(0);

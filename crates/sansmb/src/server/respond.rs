@@ -125,10 +125,22 @@ impl Channel {
         }
         let sign = self.signs(&request, status).then_some(header.session_id);
         let segment = Segment { head, data, sign };
-        let Some(chain_id) = request.chain else {
+        if let Some(chain) = request.chain {
+            self.answer_member(chain, &request, &header, segment, opened);
+        } else {
             self.emit(segment, request.encrypted);
-            return;
-        };
+        }
+        self.drop_ended();
+    }
+
+    fn answer_member(
+        &mut self,
+        chain_id: u64,
+        request: &InFlight,
+        header: &Header,
+        segment: Segment,
+        opened: Option<FileId>,
+    ) {
         let Some(chain) = self.chains.get_mut(&chain_id) else { return };
         let file_id = opened.or_else(|| (request.file_id != FileId::ANY).then_some(request.file_id));
         let inherited = chain.previous.and_then(|p| p.file_id);
@@ -136,10 +148,13 @@ impl Channel {
             session: header.session_id,
             tree: if request.async_id.is_some() { request.header.tree_id } else { header.tree_id },
             file_id: file_id.or(inherited),
-            status,
+            status: header.status,
         });
         chain.answered.push(segment);
-        self.advance(chain_id);
+        chain.owed = false;
+        if !chain.advancing {
+            self.advance(chain_id);
+        }
     }
 
     /// [MS-SMB2] 3.3.4.1.1: what was signed is answered signed.

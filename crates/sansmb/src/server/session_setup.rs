@@ -49,7 +49,13 @@ impl Sessions {
             channel.note_ids(inbound.id, Some(id), None);
         }
         let crypto = channel.config.crypto.clone();
-        let session = channel.sessions.get_mut(&id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+        let session = channel.sessions.get_mut(&id).filter(|s| s.phase != Phase::Ended);
+        let session = session.ok_or(NtStatus::USER_SESSION_DELETED)?;
+        if session.leg.is_some() {
+            // Two legs at once would race for the hash and the mechanism.
+            return Err(NtStatus::REQUEST_NOT_ACCEPTED.into());
+        }
+        session.leg = Some(inbound.id);
         if session.phase == Phase::Establishing && dialect == Dialect::SMB3_1_1 {
             session.preauth.update(&*crypto, &inbound.message);
         }
@@ -79,16 +85,17 @@ impl Sessions {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Gone> {
         let id = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        if let Some(session) = channel.sessions.get_mut(&id) {
+            session.leg = None;
+        }
         match result {
             Err(failure) => {
-                // A failed re-authentication ends the session too, [MS-SMB2] 3.3.5.5.3.
-                let established = self.table.get(&id).is_some_and(|s| s.identity.is_some());
-                let answered = channel.respond(token, Err(failure));
-                self.forget(id, Some(channel));
-                if established {
-                    events.push_back(Event::SessionEnded { session: id });
-                }
-                answered
+                self.end_failed(id, channel, events);
+                channel.respond(token, Err(failure))
+            }
+            Ok(_) if !self.table.contains_key(&id) => {
+                // It ended while the application was at work on this leg.
+                channel.respond(token, Err(NtStatus::USER_SESSION_DELETED.into()))
             }
             Ok(AuthReply::Continue { token: blob }) => {
                 let response =
@@ -121,9 +128,8 @@ impl Sessions {
         let keyless = identity.kind != IdentityKind::User;
         let policy = channel.config.encryption;
         if keyless && (channel.config.require_signing || policy == EncryptionPolicy::Required) {
-            let refused = channel.respond(token, Err(NtStatus::ACCESS_DENIED.into()));
-            self.forget(id, Some(channel));
-            return refused;
+            self.end_failed(id, channel, events);
+            return channel.respond(token, Err(NtStatus::ACCESS_DENIED.into()));
         }
         let fresh = channel.sessions.get(&id).is_some_and(|s| s.phase == Phase::Establishing);
         let mut session_flags = match identity.kind {
@@ -144,12 +150,21 @@ impl Sessions {
         }
         if let Some(session) = self.table.get_mut(&id) {
             session.identity = Some(identity);
-            session.keyless = keyless;
         }
         channel.authenticated();
         let response = SessionSetupResponse { session_flags, security_buffer: blob };
         channel.sign_final(token.id());
         channel.respond(token, Ok(Reply::new(&response)))
+    }
+
+    /// An authentication failed; when it was not the first one it ends the session too,
+    /// [MS-SMB2] 3.3.5.5.3.
+    fn end_failed(&mut self, id: SessionId, channel: &mut Channel, events: &mut VecDeque<Event>) {
+        let established = self.table.get(&id).is_some_and(|s| s.identity.is_some());
+        self.forget(id, Some(channel));
+        if established {
+            events.push_back(Event::SessionEnded { session: id });
+        }
     }
 
     /// The client came back: what it had before ends, if it is the same user's,

@@ -29,8 +29,6 @@ pub(super) struct Session {
     pub(super) trees: BTreeMap<TreeId, Tree>,
     next_tree: u32,
     pub(super) identity: Option<Identity>,
-    /// Requests of an anonymous or guest session are not verified.
-    pub(super) keyless: bool,
 }
 
 /// A tree connect.
@@ -153,10 +151,8 @@ impl Sessions {
     /// Answers LOGOFF: the session is gone, on every connection.
     pub fn respond_logoff(&mut self, channel: &mut Channel, token: Token<op::Logoff>) -> Result<(), Gone> {
         let session = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
-        // The answer is signed with the keys that go away with it.
-        let answered = channel.respond(token, Ok(Reply::new(&Default::default())));
-        self.forget(session, Some(channel));
-        answered
+        self.forget(session, Some(&mut *channel));
+        channel.respond(token, Ok(Reply::new(&Default::default())))
     }
 
     /// Ends a session from the server's side. [`Event::SessionEnded`] does not follow.
@@ -168,13 +164,8 @@ impl Sessions {
         // Never 0 and never all ones, which mean "none", [MS-SMB2] 3.3.5.5.1.
         self.next = (self.next + 1) % (u64::MAX - 1);
         let id = SessionId(self.next.max(1) | 1 << 42);
-        let session = Session {
-            channels: [conn].to_vec(),
-            trees: BTreeMap::new(),
-            next_tree: 0,
-            identity: None,
-            keyless: false,
-        };
+        let session =
+            Session { channels: [conn].to_vec(), trees: BTreeMap::new(), next_tree: 0, identity: None };
         self.table.insert(id, session);
         id
     }
@@ -189,7 +180,7 @@ impl Sessions {
             }
         }
         if let Some(channel) = here {
-            channel.sessions.remove(&id);
+            channel.end_session(id);
         }
     }
 
@@ -210,10 +201,7 @@ impl Sessions {
         let id = inbound.id;
         let outcome = match inbound.header.command {
             Command::SESSION_SETUP => self.session_setup(channel, inbound, events),
-            Command::ECHO => {
-                let _ = channel.respond(Token::<op::Echo>::new(id), Ok(Reply::new(&Default::default())));
-                Ok(())
-            }
+            Command::ECHO => echo(channel, inbound),
             Command::LOGOFF => self.event(channel, inbound, false, events, Event::Logoff),
             Command::TREE_CONNECT => self.tree_connect(channel, inbound, events),
             Command::TREE_DISCONNECT => self.event(channel, inbound, true, events, Event::TreeDisconnect),
@@ -270,8 +258,8 @@ impl Sessions {
         if payload > limit || n.multi_credit() && payload.div_ceil(65536) > paid {
             return Err(NtStatus::INVALID_PARAMETER.into());
         }
-        let file_id =
-            inbound.related_file.filter(|_| named == Some(FileId::ANY)).or(named).unwrap_or(FileId::ANY);
+        // A related member works on the file of the one before it, whatever it says itself.
+        let file_id = named.map_or(FileId::ANY, |named| inbound.related_file.unwrap_or(named));
         let dialect = n.dialect;
         channel.reserve(inbound.id, if O::COMMAND == Command::WRITE { 0 } else { payload });
         if named.is_some() {
@@ -300,7 +288,7 @@ impl Sessions {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Failure> {
         let dialect = channel.dialect();
-        let session = self.table.get(&inbound.header.session_id);
+        let session = channel.sessions.get(&inbound.header.session_id);
         let verified = inbound.encrypted || inbound.header.flags.contains(Flags::SIGNED);
         if dialect == Some(Dialect::SMB3_1_1) && session.is_some_and(|s| !s.keyless) && !verified {
             channel.close_because(CloseReason::Violation("TREE_CONNECT is neither signed nor encrypted"));
@@ -320,6 +308,11 @@ impl Sessions {
         let by_smb1 = channel.negotiated.as_ref().is_some_and(|n| n.by_smb1);
         if request.ctl_code != CtlCode::VALIDATE_NEGOTIATE_INFO || by_smb1 {
             return self.event(channel, inbound, true, events, Event::Ioctl);
+        }
+        let header = inbound.header;
+        let session = self.table.get(&header.session_id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+        if !session.trees.contains_key(&header.tree_id) {
+            return Err(NtStatus::NETWORK_NAME_DELETED.into());
         }
         let Some(answer) = channel.validate_negotiate(request.input, request.max_output_response) else {
             channel.close_because(CloseReason::Violation("the negotiation was tampered with"));
@@ -352,11 +345,22 @@ impl Sessions {
     }
 }
 
+/// [MS-SMB2] 3.3.5.17.
+fn echo(channel: &mut Channel, inbound: Inbound) -> Result<(), Failure> {
+    if channel.sessions.is_empty() {
+        channel.close_because(CloseReason::Violation("ECHO without a session"));
+        return Ok(());
+    }
+    <op::Echo as Op>::Request::decode(&inbound.message)?;
+    let _ = channel.respond(Token::<op::Echo>::new(inbound.id), Ok(Reply::new(&Default::default())));
+    Ok(())
+}
+
 impl Channel {
     /// Carries out what [`Sessions::poll_order`] gave for this connection.
     pub fn apply(&mut self, order: Order) {
         let Order(OrderKind::Forget(session)) = order;
-        self.sessions.remove(&session);
+        self.end_session(session);
     }
 }
 
