@@ -112,7 +112,8 @@ impl FileServer {
                 return Ok(None);
             }
         }
-        // The directory is opened for it, so to speak.
+        // The directory is opened for it, so to speak. Whoever has it open for deletion is in the
+        // way, as with Windows up to Server 2022, which clients and tests know.
         let access =
             if file.directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
         let claim = Claim::new(access, ShareAccess::READ | ShareAccess::WRITE);

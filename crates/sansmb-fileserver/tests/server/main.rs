@@ -2,3 +2,13 @@
 
 mod basics;
 mod common;
+mod create;
+mod directories;
+mod info;
+mod io;
+mod ioctl;
+mod locks;
+mod notify;
+mod pipes;
+mod races;
+mod sessions;

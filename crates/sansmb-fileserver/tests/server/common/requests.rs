@@ -156,7 +156,7 @@ impl Client {
     }
 
     pub(crate) fn flush(&mut self, world: &mut World, file_id: FileId) -> NtStatus {
-        self.status(world, Command::FLUSH, &FlushRequest { file_id, ..Default::default() })
+        self.status(world, Command::FLUSH, &FlushRequest { file_id })
     }
 
     pub(crate) fn query(

@@ -1,0 +1,144 @@
+//! The pipes of `IPC$`.
+
+use sansmb::{
+    rpc::{RpcClient, RpcReply, srvsvc::*},
+    wire::{fscc::*, *},
+};
+use sansmb_fileserver::ShareConfig;
+
+use crate::common::{Client, World, memory, requests::*};
+
+fn pipe(world: &mut World) -> (Client, FileId) {
+    let mut client = world.client_of("alice", "IPC$");
+    let pipe =
+        client.open(world, "srvsvc", open().access(AccessMask::GENERIC_READ | AccessMask::GENERIC_WRITE));
+    (client, pipe)
+}
+
+fn exchange(
+    client: &mut Client,
+    world: &mut World,
+    pipe: FileId,
+    rpc: &mut RpcClient,
+    pdu: &[u8],
+) -> Vec<RpcReply> {
+    assert_eq!(client.write(world, pipe, 0, pdu), NtStatus::SUCCESS);
+    loop {
+        // A small buffer: messages come in pieces.
+        let id = client.send_read(world, pipe, 0, 64);
+        let response = client.answer(world, id);
+        assert!(matches!(response.status(), NtStatus::SUCCESS | NtStatus::BUFFER_OVERFLOW));
+        let replies = rpc.received(response.body::<ReadResponse<&[u8]>>().data).unwrap();
+        if let Some(reply) = replies {
+            return vec![reply];
+        }
+    }
+}
+
+#[test]
+fn shares_are_listed() {
+    let mut world = World::with(|config| {
+        let comment = "for all".to_owned();
+        config.with_share(ShareConfig { comment, ..ShareConfig::new("public", memory()) })
+    });
+    let (mut client, pipe) = pipe(&mut world);
+    let mut rpc = RpcClient::new(INTERFACE, 1 << 20);
+    let bind = rpc.bind();
+    assert_eq!(exchange(&mut client, &mut world, pipe, &mut rpc, &bind), [RpcReply::Bound]);
+    let request =
+        SrvsvcRequest::ShareEnum { server: None, level: 1, preferred_length: u32::MAX, resume_handle: None };
+    let pdus = rpc.call(request.opnum(), &request.encode()).unwrap();
+    let replies = exchange(&mut client, &mut world, pipe, &mut rpc, &pdus.concat());
+    let [RpcReply::Results(stub)] = replies.as_slice() else { panic!("{replies:?}") };
+    let response = ShareEnumResponse::decode(stub).unwrap();
+    let shares: Vec<_> = response
+        .shares
+        .iter()
+        .map(|s| (s.name.to_text().unwrap(), s.kind, s.remark.to_text().unwrap()))
+        .collect();
+    assert_eq!(shares[0], ("share".into(), ShareKind::DISK_TREE, String::new()));
+    assert_eq!(shares[1], ("public".into(), ShareKind::DISK_TREE, "for all".into()));
+    assert_eq!((shares[2].0.as_str(), shares[2].1), ("IPC$", ShareKind::SPECIAL_IPC));
+    // The same by transceive.
+    let request = SrvsvcRequest::ServerGetInfo { server: None, level: 101 };
+    let pdus = rpc.call(request.opnum(), &request.encode()).unwrap();
+    let response = client.ioctl(&mut world, pipe, CtlCode::PIPE_TRANSCEIVE, &pdus.concat(), 4096);
+    assert_eq!(response.status(), NtStatus::SUCCESS);
+    let output = response.body::<IoctlResponse<'_>>().output.to_vec();
+    let Some(RpcReply::Results(stub)) = rpc.received(&output).unwrap() else { panic!() };
+    let info = ServerGetInfoResponse::decode(&stub).unwrap().info.unwrap();
+    assert_eq!(info.name.to_text().unwrap(), "SERVER");
+    client.close(&mut world, pipe);
+    world.drop_client(&client);
+    world.assert_empty();
+}
+
+#[test]
+fn o7_other_pipes_do_not_exist() {
+    let mut world = World::new();
+    let mut client = world.client_of("alice", "IPC$");
+    for name in ["lsarpc", "", r"..\..\etc\passwd", r"..\srvsvc", r"srvsvc\x", "srvsvc:x"] {
+        let status = client.create_status(&mut world, name, open());
+        assert_eq!(status, NtStatus::OBJECT_NAME_NOT_FOUND, "{name}");
+    }
+    assert_eq!(client.create_status(&mut world, "SRVSVC", open()), NtStatus::SUCCESS);
+}
+
+#[test]
+fn a_read_waits_for_a_message() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    let read = client.send_read(&mut world, pipe, 0, 1000);
+    assert!(client.was_pended(&mut world, read));
+    let bind = RpcClient::new(INTERFACE, 1 << 20).bind();
+    client.write(&mut world, pipe, 0, &bind);
+    assert_eq!(client.answer(&mut world, read).status(), NtStatus::SUCCESS);
+    let read = client.send_read(&mut world, pipe, 0, 1000);
+    client.send_cancel(&mut world, read);
+    assert_eq!(client.answer(&mut world, read).status(), NtStatus::CANCELLED);
+    let read = client.send_read(&mut world, pipe, 0, 1000);
+    client.close(&mut world, pipe);
+    assert_eq!(client.answer(&mut world, read).status(), NtStatus::PIPE_BROKEN);
+    assert_eq!(world.files.counters().waiting, 0);
+}
+
+#[test]
+fn o17_pipes_are_no_files() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    assert_eq!(client.flush(&mut world, pipe), NtStatus::SUCCESS);
+    assert_eq!(client.lock(&mut world, pipe, &[exclusive(0, 1)]), NtStatus::INVALID_DEVICE_REQUEST);
+    assert_eq!(
+        client.list(&mut world, pipe, "*", QueryDirectoryFlags::empty(), 1000),
+        Err(NtStatus::INVALID_PARAMETER)
+    );
+    let notify = client.send_notify(&mut world, pipe, CompletionFilter::FILE_NAME, false, 100);
+    assert_eq!(client.answer(&mut world, notify).status(), NtStatus::INVALID_PARAMETER);
+    for (code, status) in [
+        (CtlCode::SRV_COPYCHUNK, NtStatus::INVALID_DEVICE_REQUEST),
+        (CtlCode::SET_SPARSE, NtStatus::INVALID_DEVICE_REQUEST),
+        (CtlCode::PIPE_PEEK, NtStatus::SUCCESS),
+    ] {
+        assert_eq!(client.ioctl(&mut world, pipe, code, &[0; 100], 1000).status(), status, "{code:?}");
+    }
+    assert_eq!(client.standard(&mut world, pipe).number_of_links, 1);
+    let fs = client.query(&mut world, pipe, InfoType::FILESYSTEM, FsInfoClass::SIZE.0, 1000);
+    assert_eq!(fs.status(), NtStatus::NOT_SUPPORTED);
+    assert_eq!(client.set(&mut world, pipe, &FileEndOfFileInfo { end_of_file: 0 }), NtStatus::NOT_SUPPORTED);
+    let mode = FilePipeInfo { read_mode: 1, completion_mode: 0 };
+    assert_eq!(client.set(&mut world, pipe, &mode), NtStatus::SUCCESS);
+    assert_eq!(client.rename(&mut world, pipe, "x", true), NtStatus::NOT_SUPPORTED);
+    let request = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: pipe };
+    let response = client.call(&mut world, Command::CLOSE, &request);
+    assert_eq!(response.body::<CloseResponse>(), CloseResponse::default());
+}
+
+#[test]
+fn nonsense_breaks_the_pipe_and_nothing_else() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    assert_eq!(client.write(&mut world, pipe, 0, &[0xFF; 64]), NtStatus::PIPE_BROKEN);
+    assert_eq!(client.read(&mut world, pipe, 0, 10), Err(NtStatus::PIPE_BROKEN));
+    assert_eq!(client.close(&mut world, pipe), NtStatus::SUCCESS);
+    assert_eq!(client.create_status(&mut world, "srvsvc", open()), NtStatus::SUCCESS);
+}
