@@ -343,7 +343,7 @@ impl Client {
         if let Some(at) = self.queue.iter().position(|m| m.iter().any(|q| q.op == op)) {
             for member in self.queue.remove(at).unwrap_or_default() {
                 let status = crate::wire::NtStatus::CANCELLED;
-                self.fail(member.op, OpError::Status { status, data: Default::default() });
+                self.refuse(&member, OpError::Status { status, data: Default::default() });
             }
             return;
         }

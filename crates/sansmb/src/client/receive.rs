@@ -196,7 +196,12 @@ impl Client {
         if tree == TreeId(0) {
             return Err(CloseReason::Violation("TREE_CONNECT gave no TreeId"));
         }
-        let Some(session) = self.sessions.get_mut(&session_id) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&session_id) else {
+            // The server closed the session meanwhile, or there never was one.
+            let error = OpError::Status { status: NtStatus::USER_SESSION_DELETED, data: Bytes::new() };
+            self.events.push_back(Event::Done { op, result: Err(error) });
+            return Ok(());
+        };
         let encrypt = share_flags.contains(ShareFlags::ENCRYPT_DATA);
         if encrypt && session.ciphers.is_none() {
             let error = OpError::Incompatible("the share wants encryption, which is not negotiated");

@@ -67,18 +67,32 @@ impl Client {
         if self.closed.is_some() {
             let reason = self.closed.unwrap_or(super::CloseReason::Local);
             for member in members {
-                self.fail(member.op, OpError::Gone(reason));
+                self.refuse(&member, OpError::Gone(reason));
             }
             return;
         }
         if self.queue.len() >= self.config.max_queued {
             for member in members {
-                self.fail(member.op, OpError::Misuse("too many requests wait for credits"));
+                self.refuse(&member, OpError::Misuse("too many requests wait for credits"));
             }
             return;
         }
         self.queue.push_back(members);
         self.pump_queue(now);
+    }
+
+    /// Ends the operation of a request that is not sent after all.
+    pub(super) fn refuse(&mut self, member: &Queued, error: OpError) {
+        match member.kind {
+            Kind::Plain => self.fail(member.op, error),
+            Kind::LogOn => self.end_log_on(member.op, Err(error)),
+            Kind::Validate => {
+                // What it would have validated must not be used.
+                self.unvalidated.retain(|(op, _)| *op != member.op);
+                self.fail(member.op, error);
+            }
+            Kind::Probe => {}
+        }
     }
 
     /// Sends what the credits allow, in order.
@@ -93,7 +107,7 @@ impl Client {
                 if ready && self.pending.is_empty() {
                     if let Some(members) = self.queue.pop_front() {
                         for member in members {
-                            self.fail(member.op, OpError::Misuse("the server grants too few credits"));
+                            self.refuse(&member, OpError::Misuse("the server grants too few credits"));
                         }
                     }
                     continue;
@@ -116,7 +130,7 @@ impl Client {
             let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
             member.header.credit_charge = if multi_credit { member.charge } else { 0 };
             let missing = u32::from(self.config.credits).saturating_sub(self.credits);
-            member.header.credits = missing.clamp(u32::from(member.charge), 8192) as u16;
+            member.header.credits = missing.min(8192).max(member.charge.into()) as u16;
             if let Some(session) = self.sessions.get(&member.header.session_id) {
                 // With 3.1.1 the first TREE_CONNECT proves that nobody changed the negotiation, and
                 // before it the validation does, [MS-SMB2] 3.2.4.1.1.

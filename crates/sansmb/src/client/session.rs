@@ -238,7 +238,7 @@ impl Client {
         Ok(Outcome::LoggedOn { session: id, guest })
     }
 
-    fn end_log_on(&mut self, op: OpId, result: Result<Outcome, OpError>) {
+    pub(super) fn end_log_on(&mut self, op: OpId, result: Result<Outcome, OpError>) {
         self.log_ons.retain(|l| l.op != op);
         self.events.push_back(Event::Done { op, result });
     }

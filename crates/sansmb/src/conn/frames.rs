@@ -8,14 +8,14 @@ use crate::wire::{DecodeError, DecodeErrorKind, HEADER_LEN, Header};
 
 /// The messages of one frame, in order.
 #[derive(Debug)]
-pub(crate) struct Compound {
+pub struct Compound {
     /// Each with its header, its bytes from the header to the next header.
-    pub(crate) messages: Vec<(Header, Bytes)>,
+    pub messages: Vec<(Header, Bytes)>,
 }
 
-/// Each message sees only its own bytes, so that no offset reaches into its neighbour. The work and
+/// Splits `frame`, which starts with an SMB2 header. Each message sees only its own bytes, so that no offset reaches into its neighbour. The work and
 /// the memory are bounded by the frame: every message takes at least a header.
-pub(crate) fn split_compound(frame: &Bytes) -> Result<Compound, DecodeError> {
+pub fn split_compound(frame: &Bytes) -> Result<Compound, DecodeError> {
     const NAME: &str = "NextCommand";
     let mut messages = Vec::new();
     let mut rest = frame.clone();

@@ -7,7 +7,7 @@ mod tx;
 mod window;
 
 pub use buffer::{HEADROOM, MessageBuffer};
-pub(crate) use frames::split_compound;
+pub use frames::{Compound, split_compound};
 pub use rx::{FrameError, Rx};
 pub use tx::Tx;
 pub use window::{CreditError, SequenceWindow};

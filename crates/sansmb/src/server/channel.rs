@@ -239,8 +239,13 @@ impl Channel {
     /// Whether requests wait for [`super::Sessions::admit`].
     pub fn has_inbound(&self) -> bool {
         (!self.inbound.is_empty() && self.has_room())
-            || !self.cancels.is_empty()
+            || self.cancels.iter().any(|request| !self.is_waiting(*request))
             || (self.closed.is_some() && !self.close_told)
+    }
+
+    /// Whether the application has not heard of a request yet, for want of room.
+    pub(super) fn is_waiting(&self, request: RequestId) -> bool {
+        self.inbound.iter().any(|inbound| inbound.id == request)
     }
 
     /// Fills `out` with what is to be sent; call [`Channel::sent`] afterwards.

@@ -41,7 +41,10 @@ use alloc::{
     sync::Arc,
 };
 
-use crate::time::{Instant, Now};
+use crate::{
+    time::{Instant, Now},
+    wire::SessionId,
+};
 
 /// All connections of a server behind one `&mut`: for tests, fuzzers and simple programs.
 #[derive(Debug)]
@@ -205,6 +208,12 @@ impl Server {
         self.with(token, |channel, sessions, _, token| sessions.respond_logoff(channel, token))
     }
 
+    /// Ends a session from this side. [`Event::SessionEnded`] does not follow.
+    pub fn end_session(&mut self, session: SessionId) {
+        self.sessions.end_session(session);
+        self.carry_orders();
+    }
+
     /// Tells the client that an answer takes a while.
     pub fn pend<O: Op>(&mut self, token: &Token<O>) -> Result<(), PendError> {
         let channel = self.channels.get_mut(&token.id().conn).ok_or(Gone)?;
@@ -227,6 +236,10 @@ impl Server {
         if let Some(channel) = self.channels.get_mut(&conn) {
             self.sessions.admit(channel, &mut self.events);
         }
+        self.carry_orders();
+    }
+
+    fn carry_orders(&mut self) {
         while let Some((conn, order)) = self.sessions.poll_order() {
             if let Some(channel) = self.channels.get_mut(&conn) {
                 channel.apply(order);

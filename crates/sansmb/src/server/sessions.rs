@@ -80,13 +80,19 @@ impl Sessions {
 
     /// Takes what has arrived on `channel` and turns it into events.
     pub fn admit(&mut self, channel: &mut Channel, events: &mut VecDeque<Event>) {
-        while let Some(request) = channel.cancels.pop_front() {
-            events.push_back(Event::Cancel { request });
-        }
         while channel.has_room()
             && let Some(inbound) = channel.inbound.pop_front()
         {
             self.admit_one(channel, inbound, events);
+        }
+        // After the requests, since they may mean one that just came. One that still waits for room
+        // keeps its CANCEL until the application has heard of it.
+        for request in core::mem::take(&mut channel.cancels) {
+            if channel.is_waiting(request) {
+                channel.cancels.push_back(request);
+            } else if channel.in_flight.contains_key(&request.serial) {
+                events.push_back(Event::Cancel { request });
+            }
         }
         if channel.closed.is_some() && !channel.close_told {
             channel.close_told = true;

@@ -1,7 +1,0 @@
-#![cfg_attr(fuzzing, no_main)]
-
-#[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| sansmb_fuzz::wire_header(data));
-
-#[cfg(not(fuzzing))]
-fn main() {}
