@@ -7,8 +7,8 @@ use sansmb::{
     client::{Payload, Transfer},
     op,
     wire::{
-        CloseRequest, FileId, FileTime, FlushRequest, InfoType, NtStatus, ReadRequest, SetInfoRequest,
-        Structure, WriteResponse, fscc,
+        CloseRequest, FileId, FileTime, FlushRequest, InfoType, NtStatus, QueryInfoRequest, ReadRequest,
+        SetInfoRequest, Structure, WriteResponse, fscc,
     },
 };
 
@@ -108,6 +108,19 @@ impl File {
     pub async fn set_written(&self, written: FileTime) -> Result<()> {
         let info = fscc::FileBasicInfo { last_write_time: written, ..Default::default() }.to_vec();
         self.set_info(fscc::FileInfoClass::BASIC, &info).await
+    }
+
+    /// Asks for a class of information; at most `max` bytes of it.
+    pub async fn query_info(&self, class: fscc::FileInfoClass, max: u32) -> Result<Bytes> {
+        let request = QueryInfoRequest {
+            info_type: InfoType::FILE,
+            info_class: class.0,
+            output_buffer_length: max.min(self.share.inner.max_transact),
+            file_id: self.id,
+            ..Default::default()
+        };
+        let response = response(self.share.start::<op::QueryInfo>(&request).await?)?;
+        Ok(Bytes::copy_from_slice(response.body::<op::QueryInfo>()?.buffer))
     }
 
     /// Gives it another name on the same share.

@@ -1,0 +1,247 @@
+//! What can stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use sansmb::wire::{Cipher, Dialect, SigningAlgorithm};
+
+use crate::{
+    runtime::RuntimeKind,
+    url::{ServerUrl, SmbUrl},
+};
+
+/// Serves folders to SMB clients and copies files from and to SMB servers.
+#[derive(Debug, Parser)]
+#[command(name = "sansmb", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Say more on standard error; twice for still more (or set SANSMB_LOG)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List directories
+    Ls(Ls),
+    /// Write files to standard output
+    Cat(Paths),
+    /// Make directories
+    Mkdir(Mkdir),
+    /// Remove files
+    Rm(Rm),
+    /// Remove empty directories
+    Rmdir(Paths),
+    /// Tell everything about files
+    Stat(Paths),
+    /// Tell how much space a share has
+    Df(Paths),
+    /// Copy a file from a server; it appears under its name once it is complete
+    Get(Get),
+    /// Copy a file to a server; it appears under its name once it is complete
+    Put(Put),
+    /// Give a file another name on the same share
+    Mv(Mv),
+    /// List the shares of a server
+    Shares(Shares),
+    /// Tell what a server can: dialects, ciphers, signing
+    Probe(Probe),
+}
+
+/// How to reach a server, and as whom.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Access {
+    /// Who you are: [DOMAIN\]USER[%PASSWORD]; `%` alone is anonymous. Without a password,
+    /// SANSMB_PASSWORD is taken, or you are asked
+    #[arg(short = 'U', long = "user", value_name = "USER[%PASSWORD]", help_heading = "Connection")]
+    pub(crate) user: Option<String>,
+    /// The password is an NT hash: 32 hexadecimal digits
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) nt_hash: bool,
+    /// Log on as guest, or accept to be one
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) guest: bool,
+    /// What runs the sockets
+    #[arg(long, value_enum, default_value_t, help_heading = "Connection")]
+    pub(crate) runtime: RuntimeKind,
+    /// Speak this dialect only: 2.0.2, 2.1, 3.0, 3.0.2 or 3.1.1
+    #[arg(long, value_name = "DIALECT", value_parser = dialect, help_heading = "Connection")]
+    pub(crate) dialect: Option<Dialect>,
+    /// Refuse servers that do not sign
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) sign: bool,
+    /// Encrypt everything, or fail
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) encrypt: bool,
+    /// Offer this cipher only
+    #[arg(long, value_enum, help_heading = "Connection")]
+    pub(crate) cipher: Option<CipherName>,
+    /// Offer this signing algorithm only
+    #[arg(long, value_enum, help_heading = "Connection")]
+    pub(crate) signer: Option<SignerName>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Paths {
+    /// smb://[USER@]HOST[:PORT]/SHARE[/PATH]
+    #[arg(value_name = "URL", required = true)]
+    pub(crate) urls: Vec<SmbUrl>,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+    /// List what is in the directories below, too
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Mkdir {
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+    /// Make the directories on the way, too; what exists is no error
+    #[arg(short, long)]
+    pub(crate) parents: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rm {
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+    /// Remove directories and all that is in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Get {
+    /// smb://[USER@]HOST[:PORT]/SHARE[/PATH]
+    pub(crate) url: SmbUrl,
+    /// A file or directory; `-` is standard output. Without it, the same name here
+    pub(crate) local: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) access: Access,
+    /// Copy a directory with all that is in it
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Put {
+    /// A file or directory; `-` is standard input
+    pub(crate) local: PathBuf,
+    /// smb://[USER@]HOST[:PORT]/SHARE[/PATH]
+    pub(crate) url: SmbUrl,
+    #[command(flatten)]
+    pub(crate) access: Access,
+    /// Copy a directory with all that is in it
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Mv {
+    /// The file or directory
+    #[arg(value_name = "URL")]
+    pub(crate) from: SmbUrl,
+    /// Its new name, or the directory to move it to, on the same share
+    #[arg(value_name = "URL")]
+    pub(crate) to: SmbUrl,
+    /// Replace a file that has the new name
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shares {
+    /// smb://[USER@]HOST[:PORT]
+    #[arg(value_name = "URL")]
+    pub(crate) server: ServerUrl,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Probe {
+    /// HOST[:PORT]
+    #[arg(value_name = "HOST[:PORT]")]
+    pub(crate) server: ServerUrl,
+    /// What runs the sockets
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: RuntimeKind,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A cipher as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CipherName {
+    #[value(name = "aes-128-ccm")]
+    Aes128Ccm,
+    #[value(name = "aes-128-gcm")]
+    Aes128Gcm,
+    #[value(name = "aes-256-ccm")]
+    Aes256Ccm,
+    #[value(name = "aes-256-gcm")]
+    Aes256Gcm,
+}
+
+impl From<CipherName> for Cipher {
+    fn from(name: CipherName) -> Self {
+        match name {
+            CipherName::Aes128Ccm => Self::AES_128_CCM,
+            CipherName::Aes128Gcm => Self::AES_128_GCM,
+            CipherName::Aes256Ccm => Self::AES_256_CCM,
+            CipherName::Aes256Gcm => Self::AES_256_GCM,
+        }
+    }
+}
+
+/// A signing algorithm as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignerName {
+    HmacSha256,
+    AesCmac,
+    AesGmac,
+}
+
+impl From<SignerName> for SigningAlgorithm {
+    fn from(name: SignerName) -> Self {
+        match name {
+            SignerName::HmacSha256 => Self::HMAC_SHA256,
+            SignerName::AesCmac => Self::AES_CMAC,
+            SignerName::AesGmac => Self::AES_GMAC,
+        }
+    }
+}
+
+/// Reads the name of a dialect.
+pub(crate) fn dialect(text: &str) -> Result<Dialect, String> {
+    Dialect::ALL
+        .into_iter()
+        .find(|dialect| dialect_name(*dialect) == text)
+        .ok_or_else(|| "the dialects are 2.0.2, 2.1, 3.0, 3.0.2 and 3.1.1".to_owned())
+}
+
+/// How a dialect is written.
+pub(crate) fn dialect_name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::SMB2_0_2 => "2.0.2",
+        Dialect::SMB2_1 => "2.1",
+        Dialect::SMB3_0 => "3.0",
+        Dialect::SMB3_0_2 => "3.0.2",
+        Dialect::SMB3_1_1 => "3.1.1",
+        _ => "unknown",
+    }
+}

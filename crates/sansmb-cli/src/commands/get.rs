@@ -1,0 +1,155 @@
+//! `sansmb get`.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use sansmb_async::client::{OpenOptions, Share};
+use serde::Serialize;
+
+use super::{
+    cat,
+    landing::Landing,
+    tree::{entries, is_link, join},
+};
+use crate::{
+    args::Get,
+    client::Servers,
+    failure::{About, Failure, Result, io_words},
+    names::local_name,
+    output::Out,
+    progress::Progress,
+    url::SmbUrl,
+};
+
+/// What was copied.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+pub(super) async fn run(args: &Get) -> Result<()> {
+    let url = &args.url;
+    let share = Servers::new(&args.access).share(url).await?;
+    let mut progress = Progress::new(args.access.json);
+    if args.local.as_deref() == Some(Path::new("-")) {
+        if args.recursive {
+            return Err(Failure::usage("standard output takes one file, no directory"));
+        }
+        let len = share.metadata(&url.path).await.about(url)?.len;
+        progress.begin(url.base_name(), len);
+        let mut out = Out::new();
+        cat::copy(&share, url, &mut out, |bytes| progress.advance(bytes)).await?;
+        return out.flush();
+    }
+    let metadata = share.metadata(&url.path).await.about(url)?;
+    if metadata.is_dir() && !args.recursive {
+        return Err(Failure::refused(url, "it is a directory: -r copies it with all that is in it"));
+    }
+    if !metadata.is_dir() && url.directory {
+        return Err(Failure::refused(url, "it is not a directory"));
+    }
+    let target = target(args.local.as_deref(), url.base_name())?;
+    let result = match metadata.is_dir() {
+        true => get_tree(&share, url, target, &mut progress).await,
+        false => get_file(&share, url, &target, &mut progress).await,
+    };
+    if args.access.json {
+        let (files, bytes) = progress.totals();
+        drop(progress);
+        let mut out = Out::new();
+        out.json(&Summary { files, bytes })?;
+        out.flush()?;
+    }
+    result
+}
+
+/// Where the copy goes: into a directory that is there, or under the name that was given.
+fn target(local: Option<&Path>, name: &str) -> Result<PathBuf> {
+    let within = match local {
+        None => Path::new(""),
+        Some(local) if local.is_dir() => local,
+        Some(local) => {
+            let shown = local.as_os_str().to_string_lossy();
+            if shown.ends_with(std::path::is_separator) || local.file_name().is_none() {
+                return Err(Failure::refused(local.display(), "no such directory"));
+            }
+            return Ok(local.to_owned());
+        }
+    };
+    Ok(within.join(local_name(name)?))
+}
+
+/// Copies one file.
+async fn get_file(share: &Share, url: &SmbUrl, target: &Path, progress: &mut Progress) -> Result<()> {
+    let file = share.open(&url.path, OpenOptions::read()).await.about(url)?;
+    let metadata = *file.metadata();
+    progress.begin(url.base_name(), metadata.len);
+    let mut landing = Landing::new(target)?;
+    let mut stream = file.read_stream(0);
+    let mut got = 0;
+    while let Some(bytes) = stream.next().await.about(url)? {
+        landing.write(&bytes)?;
+        got += bytes.len() as u64;
+        progress.advance(bytes.len());
+    }
+    if got < metadata.len {
+        let why = format!("the file shrank while it was copied, from {} to {got} bytes", metadata.len);
+        return Err(Failure::refused(url, why));
+    }
+    file.close().await.about(url)?;
+    landing.complete(metadata.written)?;
+    progress.file_done();
+    Ok(())
+}
+
+/// Copies a directory with all that is in it. What cannot be copied is told, and left out.
+async fn get_tree(share: &Share, top: &SmbUrl, target: PathBuf, progress: &mut Progress) -> Result<()> {
+    let mut failed = false;
+    let mut left = vec![(top.clone(), target)];
+    while let Some((url, dir)) = left.pop() {
+        let all = match make_local_dir(&dir) {
+            Ok(()) => entries(share, &url).await,
+            Err(failure) => Err(failure),
+        };
+        let mut below = Vec::new();
+        for entry in survive(all, progress, &mut failed)?.unwrap_or_default() {
+            let Some(name) = survive(local_name(&entry.name), progress, &mut failed)? else { continue };
+            let (url, path) = (url.with_path(join(&url.path, name)), dir.join(name));
+            if is_link(&entry) && entry.metadata.is_dir() {
+                progress.complain(&format!("{url}: a link to a directory, left out"));
+                failed = true;
+            } else if entry.metadata.is_dir() {
+                below.push((url, path));
+            } else {
+                survive(get_file(share, &url, &path, progress).await, progress, &mut failed)?;
+            }
+        }
+        left.extend(below.into_iter().rev());
+    }
+    if failed { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// Tells what was refused, so that the rest can go on.
+pub(super) fn survive<T>(result: Result<T>, progress: &Progress, failed: &mut bool) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Failure::Refused(line)) => {
+            progress.complain(&line);
+            *failed = true;
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn make_local_dir(dir: &Path) -> Result<()> {
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        Err(error) => Err(Failure::refused(dir.display(), io_words(&error))),
+        Ok(()) => Ok(()),
+    }
+}
