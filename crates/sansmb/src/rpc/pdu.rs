@@ -2,10 +2,13 @@
 
 use alloc::vec::Vec;
 
+use nom::Parser;
+use nom::multi::count;
 use zerocopy::little_endian::{U16, U32};
 
 use super::RpcError;
-use crate::wire::{DecodeError, Guid, Writer, fixed_at, layout, open_enum, span, wire_flags};
+use crate::wire::parse::{Parsed, aligned, data, fixed, parse};
+use crate::wire::{DecodeError, Guid, Writer, fixed_at, layout, open_enum, wire_flags};
 
 /// Length of the header that all units share.
 pub const HEADER_LEN: usize = 16;
@@ -326,10 +329,10 @@ impl<'m> Pdu<'m> {
         let body = without_credentials(bytes, f.auth_length.get().into())?;
         let (ptype, flags) = (PduType(f.ptype), PduFlags::from_bits_retain(f.flags));
         let body = match ptype {
-            PduType::BIND => PduBody::Bind(Bind::decode(body)?),
-            PduType::ALTER_CONTEXT => PduBody::AlterContext(Bind::decode(body)?),
-            PduType::BIND_ACK => PduBody::BindAck(BindAck::decode(body)?),
-            PduType::ALTER_CONTEXT_RESP => PduBody::AlterContextResp(BindAck::decode(body)?),
+            PduType::BIND => PduBody::Bind(parse(WHAT, 0, body, Bind::parse)?.1),
+            PduType::ALTER_CONTEXT => PduBody::AlterContext(parse(WHAT, 0, body, Bind::parse)?.1),
+            PduType::BIND_ACK => PduBody::BindAck(parse(WHAT, 0, body, BindAck::parse)?.1),
+            PduType::ALTER_CONTEXT_RESP => PduBody::AlterContextResp(parse(WHAT, 0, body, BindAck::parse)?.1),
             PduType::BIND_NAK => PduBody::BindNak(fixed_at::<U16>(body, 0, WHAT)?.get()),
             PduType::REQUEST => PduBody::Request(Request::decode(body, flags)?),
             PduType::RESPONSE => {
@@ -443,29 +446,16 @@ fn without_credentials(bytes: &[u8], auth_len: usize) -> Result<&[u8], DecodeErr
 }
 
 impl Bind {
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        let f: &BindFixed = fixed_at(body, 0, WHAT)?;
-        let mut at = size_of_val(f);
-        let contexts = (0..f.count).map(|_| {
-            let f: &ContextFixed = fixed_at(body, at, WHAT)?;
-            at += size_of_val(f);
-            let transfer_syntaxes = (0..f.count).map(|_| {
-                let syntax = fixed_at(body, at, WHAT).map(SyntaxId::decode);
-                at += size_of::<SyntaxFixed>();
-                syntax
-            });
-            Ok(PresentationContext {
-                id: f.id.get(),
-                abstract_syntax: SyntaxId::decode(&f.abstract_syntax),
-                transfer_syntaxes: transfer_syntaxes.collect::<Result<_, _>>()?,
-            })
-        });
-        Ok(Self {
+    fn parse(body: &[u8]) -> Parsed<'_, Self> {
+        let (input, f) = fixed::<BindFixed>(body)?;
+        let (input, contexts) = count(PresentationContext::parse, f.count.into()).parse(input)?;
+        let bind = Self {
             max_xmit_frag: f.max_xmit_frag.get(),
             max_recv_frag: f.max_recv_frag.get(),
             assoc_group_id: f.assoc_group_id.get(),
-            contexts: contexts.collect::<Result<_, _>>()?,
-        })
+            contexts,
+        };
+        Ok((input, bind))
     }
 
     fn encode(&self, w: &mut Writer<'_>) {
@@ -489,30 +479,38 @@ impl Bind {
     }
 }
 
+impl PresentationContext {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, f) = fixed::<ContextFixed>(input)?;
+        let (input, transfer_syntaxes) = count(fixed.map(SyntaxId::decode), f.count.into()).parse(input)?;
+        let abstract_syntax = SyntaxId::decode(&f.abstract_syntax);
+        Ok((input, Self { id: f.id.get(), abstract_syntax, transfer_syntaxes }))
+    }
+}
+
+impl BindResult {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, f) = fixed::<ResultFixed>(input)?;
+        let transfer_syntax = SyntaxId::decode(&f.transfer_syntax);
+        Ok((input, Self { result: f.result.get(), reason: f.reason.get(), transfer_syntax }))
+    }
+}
+
 impl<'m> BindAck<'m> {
-    fn decode(body: &'m [u8]) -> Result<Self, DecodeError> {
-        let f: &BindAckFixed = fixed_at(body, 0, WHAT)?;
-        let address_at = size_of_val(f);
-        let address = span(body, WHAT, address_at, f.address_length.get().into())?;
+    fn parse(body: &'m [u8]) -> Parsed<'m, Self> {
+        let (input, f) = fixed::<BindAckFixed>(body)?;
+        let (input, address) = data(f.address_length.get().into())(input)?;
         // The header's length is a multiple of 4, so alignment can be counted in the body.
-        let mut at = (address_at + address.len()).next_multiple_of(4);
-        let count: &[u8; 4] = fixed_at(body, at, WHAT)?;
-        let results = (0..count[0]).map(|index| {
-            at = if index == 0 { at + 4 } else { at + size_of::<ResultFixed>() };
-            let f: &ResultFixed = fixed_at(body, at, WHAT)?;
-            Ok(BindResult {
-                result: f.result.get(),
-                reason: f.reason.get(),
-                transfer_syntax: SyntaxId::decode(&f.transfer_syntax),
-            })
-        });
-        Ok(Self {
+        let (input, [results, ..]) = aligned(body, 4, fixed::<[u8; 4]>).parse(input)?;
+        let (input, results) = count(BindResult::parse, usize::from(*results)).parse(input)?;
+        let ack = Self {
             max_xmit_frag: f.max_xmit_frag.get(),
             max_recv_frag: f.max_recv_frag.get(),
             assoc_group_id: f.assoc_group_id.get(),
             secondary_address: address.strip_suffix(&[0]).unwrap_or(address),
-            results: results.collect::<Result<_, _>>()?,
-        })
+            results,
+        };
+        Ok((input, ack))
     }
 
     fn encode(&self, w: &mut Writer<'_>) {

@@ -1,4 +1,4 @@
-//! The one trait of the codec, and the only two functions that slice.
+//! The one trait of the codec, and the only functions that slice at an offset. Lists are parsed by `parse`.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::U16};
 

@@ -3,6 +3,7 @@
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
 
+use super::parse::{Parsed, data, fixed, parse, to_the_end};
 use super::{CompressionAlgorithm, DecodeError, DecodeErrorKind, Writer, fixed_at, span};
 
 /// The first four bytes of a compressed message.
@@ -147,13 +148,10 @@ impl<'m> ChainedPayload<'m> {
         (self.algorithm == CompressionAlgorithm::PATTERN_V1).then(|| PatternV1::decode(self.data).ok())?
     }
 
-    /// The payload at `at` and where it ends.
-    fn decode(bytes: &'m [u8], at: usize) -> Result<(Self, usize), DecodeError> {
-        const WHAT: &str = "chained payload";
-        let f: &PayloadFixed = fixed_at(bytes, at, WHAT)?;
+    fn parse(input: &'m [u8]) -> Parsed<'m, Self> {
+        let (input, f) = fixed::<PayloadFixed>(input)?;
         let algorithm = CompressionAlgorithm(f.algorithm.get());
-        let content_at = at + size_of::<PayloadFixed>();
-        let content = span(bytes, WHAT, content_at, f.length.get() as usize)?;
+        let (input, content) = data(f.length.get() as usize)(input)?;
         let (original_payload_size, data) = if has_original_size(algorithm) {
             let size: &U32 = fixed_at(content, 0, "chained payload OriginalPayloadSize")?;
             (Some(size.get()), content.get(size_of::<U32>()..).unwrap_or_default())
@@ -163,8 +161,7 @@ impl<'m> ChainedPayload<'m> {
         if algorithm == CompressionAlgorithm::PATTERN_V1 {
             PatternV1::decode(data)?;
         }
-        let payload = Self { algorithm, flags: f.flags.get(), original_payload_size, data };
-        Ok((payload, content_at + content.len()))
+        Ok((input, Self { algorithm, flags: f.flags.get(), original_payload_size, data }))
     }
 
     /// Appends the payload.
@@ -203,28 +200,22 @@ pub enum ChainedPayloads<'m> {
 
 impl<'m> ChainedPayloads<'m> {
     fn decode(bytes: &'m [u8]) -> Result<Self, DecodeError> {
-        let mut at = 0;
-        while at < bytes.len() {
-            // Each payload has a header, so this makes progress even when its length is zero.
-            (_, at) = ChainedPayload::decode(bytes, at)?;
-        }
+        parse("chained payload", 0, bytes, to_the_end(ChainedPayload::parse))?;
         Ok(Self::Raw(bytes))
     }
 
     /// The payloads in order.
     pub fn iter(&self) -> impl Iterator<Item = ChainedPayload<'m>> + Clone + use<'m> {
-        let list = *self;
-        // An offset into the bytes, or an index into the slice.
-        let mut at = 0;
-        core::iter::from_fn(move || match list {
+        let mut rest = *self;
+        core::iter::from_fn(move || match &mut rest {
             Self::Raw(bytes) => {
-                let (payload, end) = ChainedPayload::decode(bytes, at).ok()?;
-                at = end;
+                let (behind, payload) = ChainedPayload::parse(bytes).ok()?;
+                *bytes = behind;
                 Some(payload)
             }
             Self::List(list) => {
-                let payload = list.get(at)?;
-                at += 1;
+                let (payload, behind) = list.split_first()?;
+                *list = behind;
                 Some(*payload)
             }
         })

@@ -1,7 +1,9 @@
 //! ERROR response, [MS-SMB2] 2.2.2.
 
+use nom::Parser;
 use zerocopy::little_endian::{U16, U32};
 
+use super::parse::{Parsed, aligned, data, fixed};
 use super::{Body, DecodeError, HEADER_LEN, Utf16, Writer, fixed_at, span, span_from};
 
 layout! {
@@ -28,11 +30,11 @@ impl<'m> ErrorResponse<'m> {
 
     /// The error contexts; the first that does not parse ends the iteration.
     pub fn contexts(&self) -> impl Iterator<Item = ErrorContext<'m>> + use<'m> {
-        let data = self.data;
-        let mut at = 0;
+        let list = self.data;
+        let mut rest = list;
         (0..self.error_context_count).map_while(move |_| {
-            let (context, end) = ErrorContext::decode(data, at).ok()?;
-            at = end.next_multiple_of(8);
+            let (behind, context) = aligned(list, 8, ErrorContext::parse).parse(rest).ok()?;
+            rest = behind;
             Some(context)
         })
     }
@@ -98,13 +100,10 @@ pub struct ErrorContext<'m> {
 }
 
 impl<'m> ErrorContext<'m> {
-    /// The context at `at` and where it ends.
-    fn decode(bytes: &'m [u8], at: usize) -> Result<(Self, usize), DecodeError> {
-        const WHAT: &str = "error context";
-        let f: &ErrorContextFixed = fixed_at(bytes, at, WHAT)?;
-        let data_at = at + size_of::<ErrorContextFixed>();
-        let data = span(bytes, WHAT, data_at, f.length.get() as usize)?;
-        Ok((Self { id: ErrorId(f.id.get()), data }, data_at + data.len()))
+    fn parse(input: &'m [u8]) -> Parsed<'m, Self> {
+        let (input, f) = fixed::<ErrorContextFixed>(input)?;
+        let (input, data) = data(f.length.get() as usize)(input)?;
+        Ok((input, Self { id: ErrorId(f.id.get()), data }))
     }
 
     /// Writes one context. The writer counts from the start of [`ErrorResponse::data`].

@@ -4,6 +4,7 @@ use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::parse::{elements, parse};
 use super::{DecodeError, Writer};
 
 /// An element of a [`List`]: a meaning and its layout.
@@ -28,9 +29,8 @@ pub enum List<'m, T: Element> {
 impl<'m, T: Element> List<'m, T> {
     /// The `count` elements that `bytes` starts with.
     pub(crate) fn parse(bytes: &'m [u8], count: usize, what: &'static str) -> Result<Self, DecodeError> {
-        <[T::Fixed]>::ref_from_prefix_with_elems(bytes, count)
-            .map(|(elements, _)| Self::Wire(elements))
-            .map_err(|_| DecodeError::truncated(what, bytes.len()))
+        let (_, elements) = parse(what, 0, bytes, elements(count))?;
+        Ok(Self::Wire(elements))
     }
 
     /// As many whole elements as `bytes` has; a rest is ignored.

@@ -40,6 +40,7 @@ mod negotiate_context;
 mod notification;
 mod oplock_break;
 mod output_buffer;
+pub(crate) mod parse;
 mod query_directory;
 mod query_info;
 mod read;

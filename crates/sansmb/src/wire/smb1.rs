@@ -3,8 +3,12 @@
 
 use core::fmt;
 
+use nom::Parser;
+use nom::bytes::complete::{tag, take_till};
+use nom::sequence::delimited;
 use zerocopy::little_endian::{U16, U32};
 
+use super::parse::{Parsed, parse, to_the_end};
 use super::{DecodeError, DecodeErrorKind, Writer, fixed_at, span};
 
 /// The first four bytes of an SMB1 message.
@@ -143,7 +147,8 @@ impl<'m> Smb1NegotiateRequest<'m> {
         let at = Smb1Header::LEN + 1;
         let byte_count: &U16 = fixed_at(frame, at, WHAT)?;
         let dialects = span(frame, WHAT, at + 2, byte_count.get().into())?;
-        Ok(Self { header, dialects: Smb1Dialects::decode(dialects)? })
+        parse("SMB1 dialect", at + 2, dialects, to_the_end(Smb1Dialects::element))?;
+        Ok(Self { header, dialects: Smb1Dialects::Raw(dialects) })
     }
 
     /// Appends the message.
@@ -177,22 +182,8 @@ impl<'m> Smb1Dialects<'m> {
     /// BufferFormat of a dialect.
     const FORMAT: u8 = 2;
 
-    fn decode(bytes: &'m [u8]) -> Result<Self, DecodeError> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            (_, rest) = Self::split(rest)?;
-        }
-        Ok(Self::Raw(bytes))
-    }
-
-    fn split(bytes: &'m [u8]) -> Result<(&'m [u8], &'m [u8]), DecodeError> {
-        const WHAT: &str = "SMB1 dialect";
-        let (format, rest) = bytes.split_first().ok_or(DecodeError::truncated(WHAT, 0))?;
-        if *format != Self::FORMAT {
-            return Err(DecodeError::value(WHAT, 0, u64::from(*format)));
-        }
-        let end = rest.iter().position(|byte| *byte == 0).ok_or(DecodeError::truncated(WHAT, 1))?;
-        Ok((rest.get(..end).unwrap_or_default(), rest.get(end + 1..).unwrap_or_default()))
+    fn element(input: &'m [u8]) -> Parsed<'m, &'m [u8]> {
+        delimited(tag(&[Self::FORMAT][..]), take_till(|byte| byte == 0), tag(&[0][..])).parse(input)
     }
 
     /// The dialects in order.
@@ -200,7 +191,7 @@ impl<'m> Smb1Dialects<'m> {
         let mut dialects = *self;
         core::iter::from_fn(move || match &mut dialects {
             Self::Raw(bytes) => {
-                let (dialect, rest) = Self::split(bytes).ok()?;
+                let (rest, dialect) = Self::element(bytes).ok()?;
                 *bytes = rest;
                 Some(dialect)
             }

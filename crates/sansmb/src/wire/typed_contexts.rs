@@ -3,9 +3,12 @@
 
 use core::fmt;
 
+use nom::Parser;
+use nom::combinator::recognize;
 use zerocopy::little_endian::{U16, U32};
 
-use super::{DecodeError, DecodeErrorKind, Writer, fixed_at, span};
+use super::parse::{Parsed, aligned, data, fixed, parse, repeated};
+use super::{DecodeError, DecodeErrorKind, Writer};
 
 /// One kind of typed context.
 pub trait TypedContext<'m>: Copy {
@@ -58,12 +61,9 @@ impl<'m, C: TypedContext<'m>> TypedContexts<'m, C> {
         if offset < floor {
             return Err(DecodeError::new(C::NAME, offset, DecodeErrorKind::Range));
         }
-        let mut end = offset;
-        for _ in 0..count {
-            // No overflow: `end` lies within `msg`.
-            (_, end) = context_at::<C>(msg, end.next_multiple_of(8))?;
-        }
-        let bytes = span(msg, C::NAME, offset, end - offset)?;
+        let input = msg.get(offset..).unwrap_or_default();
+        let list = repeated(count.into(), aligned(input, 8, context::<C>));
+        let (_, bytes) = parse(C::NAME, offset, input, recognize(list))?;
         Ok(Self::Raw { bytes, count })
     }
 
@@ -82,7 +82,11 @@ impl<'m, C: TypedContext<'m>> TypedContexts<'m, C> {
 
     /// The contexts in order.
     pub fn iter(&self) -> TypedContextIter<'m, C> {
-        TypedContextIter { list: *self, at: 0, index: 0 }
+        let rest = match self {
+            Self::Raw { bytes, .. } => bytes,
+            Self::List(_) => &[][..],
+        };
+        TypedContextIter { list: *self, rest, index: 0 }
     }
 
     /// How many contexts have this type: more than one of most types is an error.
@@ -103,11 +107,10 @@ impl<'m, C: TypedContext<'m>> TypedContexts<'m, C> {
     }
 }
 
-fn context_at<'m, C: TypedContext<'m>>(msg: &'m [u8], at: usize) -> Result<(C, usize), DecodeError> {
-    let f: &ContextFixed = fixed_at(msg, at, C::NAME)?;
-    let data_at = at + size_of::<ContextFixed>();
-    let data = span(msg, C::NAME, data_at, f.data_length.get().into())?;
-    Ok((C::from_data(f.context_type.get(), data)?, data_at + data.len()))
+fn context<'m, C: TypedContext<'m>>(input: &'m [u8]) -> Parsed<'m, C> {
+    let (input, f) = fixed::<ContextFixed>(input)?;
+    let (input, data) = data(f.data_length.get().into())(input)?;
+    Ok((input, C::from_data(f.context_type.get(), data)?))
 }
 
 fn encode_context<'m, C: TypedContext<'m>>(context: &C, w: &mut Writer<'_>) {
@@ -153,7 +156,8 @@ impl<'m, C: TypedContext<'m> + fmt::Debug> fmt::Debug for TypedContexts<'m, C> {
 #[derive(Clone)]
 pub struct TypedContextIter<'m, C> {
     list: TypedContexts<'m, C>,
-    at: usize,
+    /// What follows the last context, of a list that was parsed.
+    rest: &'m [u8],
     index: usize,
 }
 
@@ -163,8 +167,8 @@ impl<'m, C: TypedContext<'m>> Iterator for TypedContextIter<'m, C> {
     fn next(&mut self) -> Option<C> {
         let context = match self.list {
             TypedContexts::Raw { bytes, count } if self.index < usize::from(count) => {
-                let (context, end) = context_at(bytes, self.at).ok()?;
-                self.at = end.next_multiple_of(8);
+                let (rest, context) = aligned(bytes, 8, context).parse(self.rest).ok()?;
+                self.rest = rest;
                 Some(context)
             }
             TypedContexts::Raw { .. } => None,

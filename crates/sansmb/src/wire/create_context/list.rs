@@ -1,10 +1,12 @@
 //! The chain of SMB2_CREATE_CONTEXT structures, [MS-SMB2] 2.2.13.2.
 
 use core::fmt;
+use core::mem::{self, offset_of};
 
 use zerocopy::little_endian::{U16, U32};
 
-use crate::wire::{DecodeError, DecodeErrorKind, Writer, fixed_at, span_from};
+use crate::wire::parse::{Parsed, Refused, chained, fixed, link, parse};
+use crate::wire::{DecodeError, DecodeErrorKind, Writer, span_from};
 
 /// One kind of named context.
 pub trait NamedContext<'m>: Copy {
@@ -56,10 +58,7 @@ impl<'m, C: NamedContext<'m>> ContextList<'m, C> {
         if !offset.is_multiple_of(8) {
             return Err(DecodeError::new("create contexts", offset, DecodeErrorKind::Chain(offset as u64)));
         }
-        let mut at = Some(0);
-        while let Some(this) = at {
-            (_, at) = context_at::<C>(bytes, this)?;
-        }
+        parse(WHAT, 0, bytes, chained(context::<C>))?;
         Ok(Self::Raw(bytes))
     }
 
@@ -73,7 +72,7 @@ impl<'m, C: NamedContext<'m>> ContextList<'m, C> {
 
     /// The contexts in order.
     pub fn iter(&self) -> ContextIter<'m, C> {
-        ContextIter { list: *self, at: Some(0) }
+        ContextIter { rest: *self }
     }
 
     /// Writes the list at the next multiple of 8. Returns its offset and length, unless it is empty.
@@ -91,25 +90,18 @@ impl<'m, C: NamedContext<'m>> ContextList<'m, C> {
     }
 }
 
-/// The context at `at` and where the next one starts.
-fn context_at<'m, C: NamedContext<'m>>(list: &'m [u8], at: usize) -> Result<(C, Option<usize>), DecodeError> {
+/// A context, and whether another follows.
+fn context<'m, C: NamedContext<'m>>(input: &'m [u8]) -> Parsed<'m, (C, bool)> {
     const HEAD: usize = size_of::<ContextFixed>();
-    let f: &ContextFixed = fixed_at(list, at, WHAT)?;
-    let rest = list.get(at..).unwrap_or_default();
+    let (_, f) = fixed::<ContextFixed>(input)?;
     // Name and data must lie in this context, not in its successor and not in the message after it.
-    let (own, next) = match f.next.get() as usize {
-        0 => (rest, None),
-        next if !next.is_multiple_of(8) || next < HEAD => {
-            return Err(DecodeError::new(WHAT, at, DecodeErrorKind::Chain(next as u64)));
-        }
-        next => {
-            (rest.get(..next).ok_or(DecodeError::new(WHAT, at, DecodeErrorKind::Range))?, Some(at + next))
-        }
-    };
+    let (rest, (own, more)) = link(HEAD, 8, |_| DecodeErrorKind::Range)(input)?;
     let name =
         span_from(own, "create context name", HEAD, f.name_offset.get().into(), f.name_length.get().into())?;
     if name.len() < 4 {
-        return Err(DecodeError::value("create context NameLength", at + 6, name.len() as u64));
+        let (what, left) = ("create context NameLength", input.len() - offset_of!(ContextFixed, name_length));
+        let kind = DecodeErrorKind::Value(name.len() as u64);
+        return Err(nom::Err::Error(Refused::Here { what, left, kind }));
     }
     let data = span_from(
         own,
@@ -118,7 +110,7 @@ fn context_at<'m, C: NamedContext<'m>>(list: &'m [u8], at: usize) -> Result<(C, 
         f.data_offset.get().into(),
         f.data_length.get() as usize,
     )?;
-    Ok((C::from_data(name, data)?, next))
+    Ok((rest, (C::from_data(name, data)?, more)))
 }
 
 fn encode_list<'m, C: NamedContext<'m>>(list: &[C], w: &mut Writer<'_>) {
@@ -184,25 +176,25 @@ impl<'m, C: NamedContext<'m> + fmt::Debug> fmt::Debug for ContextList<'m, C> {
 /// Iterates over a [`ContextList`].
 #[derive(Clone)]
 pub struct ContextIter<'m, C> {
-    list: ContextList<'m, C>,
-    /// Offset of the next context in the bytes, or its index in the slice.
-    at: Option<usize>,
+    /// The contexts that are still to come.
+    rest: ContextList<'m, C>,
 }
 
 impl<'m, C: NamedContext<'m>> Iterator for ContextIter<'m, C> {
     type Item = C;
 
     fn next(&mut self) -> Option<C> {
-        let at = self.at.take()?;
-        match self.list {
+        match mem::take(&mut self.rest) {
             ContextList::Raw(bytes) => {
-                let (context, next) = context_at(bytes, at).ok()?;
-                self.at = next;
+                let (rest, (context, more)) = context(bytes).ok()?;
+                if more {
+                    self.rest = ContextList::Raw(rest);
+                }
                 Some(context)
             }
             ContextList::List(list) => {
-                let context = list.get(at)?;
-                self.at = Some(at + 1);
+                let (context, rest) = list.split_first()?;
+                self.rest = ContextList::List(rest);
                 Some(*context)
             }
         }

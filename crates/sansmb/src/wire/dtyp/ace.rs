@@ -2,6 +2,7 @@
 
 use zerocopy::little_endian::{U16, U32};
 
+use super::super::parse::Parsed;
 use super::super::{AccessMask, DecodeError, DecodeErrorKind, Guid, Structure, Writer, fixed_at};
 use super::Sid;
 
@@ -164,8 +165,14 @@ impl<'m> Ace<'m> {
         }
     }
 
+    /// An entry of a list.
+    pub(super) fn parse(input: &'m [u8]) -> Parsed<'m, Self> {
+        let (own, rest) = Self::split(input)?;
+        Ok((rest, Self::decode(own)?))
+    }
+
     /// The bytes of the first entry of `bytes`, and what follows it.
-    pub(super) fn split(bytes: &'m [u8]) -> Result<(&'m [u8], &'m [u8]), DecodeError> {
+    fn split(bytes: &'m [u8]) -> Result<(&'m [u8], &'m [u8]), DecodeError> {
         let f: &AceFixed = fixed_at(bytes, 0, Self::NAME)?;
         let size = usize::from(f.size.get());
         if size < Self::FIXED_LEN {

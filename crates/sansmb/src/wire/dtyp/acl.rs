@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+use nom::combinator::recognize;
 use zerocopy::little_endian::U16;
 
+use super::super::parse::{parse, repeated};
 use super::super::{DecodeError, DecodeErrorKind, Structure, Writer, fixed_at};
 use super::Ace;
 
@@ -57,9 +59,9 @@ impl<'m> Aces<'m> {
             Self::Values(aces) => (Default::default(), 0, aces),
         };
         let wire = (0..count).map_while(move |_| {
-            let (ace, rest) = Ace::split(bytes).ok()?;
+            let (rest, ace) = Ace::parse(bytes).ok()?;
             bytes = rest;
-            Ace::decode(ace).ok()
+            Some(ace)
         });
         wire.chain(values.iter().copied())
     }
@@ -111,14 +113,9 @@ impl<'m> Structure<'m> for Acl<'m> {
         let f: &AclFixed = fixed_at(bytes, 0, Self::NAME)?;
         let range = DecodeError::new(Self::NAME, 2, DecodeErrorKind::Range);
         let aces = bytes.get(Self::FIXED_LEN..f.size.get().into()).ok_or(range)?;
-        let (mut rest, count) = (aces, f.ace_count.get());
-        for _ in 0..count {
-            let (ace, behind) = Ace::split(rest)?;
-            Ace::decode(ace)?;
-            rest = behind;
-        }
-        let used = aces.len() - rest.len();
-        let bytes = aces.get(..used).unwrap_or_default();
+        let count = f.ace_count.get();
+        let list = recognize(repeated(count.into(), Ace::parse));
+        let (_, bytes) = parse(Self::NAME, Self::FIXED_LEN, aces, list)?;
         Ok(Self { revision: f.revision, aces: Aces::Wire(CheckedAces { bytes, count }) })
     }
 

@@ -3,9 +3,8 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use zerocopy::little_endian::U32;
-
-use super::super::{DecodeError, DecodeErrorKind, Structure, Writer, fixed_at};
+use super::super::parse::{link, parse};
+use super::super::{DecodeError, DecodeErrorKind, Structure, Writer};
 
 /// An entry of a list. It starts with NextEntryOffset, which its encoder leaves zero.
 pub trait Entry<'m>: Structure<'m> {
@@ -37,19 +36,10 @@ impl<'m> Chain<'m> {
     }
 
     fn step(&mut self, bytes: &'m [u8]) -> Result<&'m [u8], DecodeError> {
-        let next =
-            fixed_at::<U32>(bytes, 0, self.what).map_err(|_| DecodeError::truncated(self.what, self.at))?;
-        let next = next.get() as usize;
-        if next == 0 {
-            return Ok(bytes);
-        }
-        let chain = DecodeError::new(self.what, self.at, DecodeErrorKind::Chain(next as u64));
-        if next < self.min {
-            return Err(chain);
-        }
-        let (entry, rest) = bytes.split_at_checked(next).ok_or(chain)?;
-        self.rest = Some(rest);
-        self.at += next;
+        let entry = link(self.min, 1, DecodeErrorKind::Chain);
+        let (rest, (entry, more)) = parse(self.what, self.at, bytes, entry)?;
+        self.rest = more.then_some(rest);
+        self.at += entry.len();
         Ok(entry)
     }
 }
