@@ -20,4 +20,4 @@ pub use sansmb_fileserver as fileserver;
 
 pub use clock::Clock;
 pub use error::{Error, Result};
-pub use runtime::{Listener, Runtime, Socket};
+pub use runtime::{Listener, ReadyHint, Runtime, Socket};

@@ -6,7 +6,8 @@ use std::{
     future::Future,
     io::{self, IoSlice},
     net::SocketAddr,
-    task::{Context, Poll},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -59,4 +60,38 @@ pub trait Runtime: Debug + Clone + Send + Sync + Unpin + 'static {
     fn sleep(&self, duration: Duration) -> Self::Sleep;
     /// Runs a task in the background until it ends.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+}
+
+/// Remembers for one direction of a socket that the last try would have blocked.
+///
+/// For adapters whose poller tells of a new event each time it is asked, even while there is more to
+/// read: it need not be asked before a try would have blocked. A hint that is out of date does no harm
+/// if events are level-triggered: asking finds the truth.
+#[derive(Debug, Default)]
+pub struct ReadyHint {
+    blocked: AtomicBool,
+}
+
+impl ReadyHint {
+    /// Ready at once unless the last try would have blocked; else what `ask` says.
+    pub fn poll(&self, ask: impl FnOnce() -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        if self.blocked.load(Relaxed) {
+            ready!(ask())?;
+            self.set_ready();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes notice of what a try gave.
+    pub fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
+            self.blocked.store(true, Relaxed);
+        }
+        result
+    }
+
+    /// Takes notice of an event.
+    pub fn set_ready(&self) {
+        self.blocked.store(false, Relaxed);
+    }
 }

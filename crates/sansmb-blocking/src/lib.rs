@@ -29,8 +29,8 @@ mod reactor;
 mod rt;
 
 pub use net::{ThreadListener, ThreadSocket};
-pub use reactor::block_on;
-pub use rt::{ThreadRuntime, ThreadSleep};
+pub use reactor::{ThreadSleep, block_on};
+pub use rt::ThreadRuntime;
 pub use sansmb_async::{blocking::*, *};
 
 /// A file server on threads: [`block_on`] its methods.

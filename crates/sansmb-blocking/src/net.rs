@@ -7,9 +7,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use rustix::event::PollFlags;
 use sansmb_async::{Listener, Socket};
 
-use crate::reactor::{Side, Source};
+use crate::reactor::Source;
 
 /// A TCP connection. To be polled within [`block_on`](crate::block_on), on any thread.
 #[derive(Debug)]
@@ -28,19 +29,19 @@ impl TryFrom<TcpStream> for ThreadSocket {
 
 impl Socket for ThreadSocket {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll(Side::Read, cx)
+        self.0.poll(PollFlags::IN, cx)
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll(Side::Write, cx)
+        self.0.poll(PollFlags::OUT, cx)
     }
 
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.tried(Side::Read, (&self.0.io).read(buf))
+        self.0.read.note((&self.0.io).read(buf))
     }
 
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.tried(Side::Write, (&self.0.io).write_vectored(bufs))
+        self.0.write.note((&self.0.io).write_vectored(bufs))
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
@@ -79,8 +80,8 @@ impl Listener for ThreadListener {
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<ThreadSocket>> {
         loop {
-            ready!(self.0.poll(Side::Read, cx))?;
-            match self.0.tried(Side::Read, self.0.io.accept()) {
+            ready!(self.0.poll(PollFlags::IN, cx))?;
+            match self.0.read.note(self.0.io.accept()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 accepted => return Poll::Ready(accepted.and_then(|(stream, _)| stream.try_into())),
             }

@@ -77,10 +77,6 @@ impl Wake for Parker {
     fn wake(self: Arc<Self>) {
         self.notify();
     }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.notify();
-    }
 }
 
 #[cfg(unix)]

@@ -5,10 +5,10 @@ use std::{
     collections::BTreeMap,
     future::Future,
     io,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
     thread,
@@ -18,13 +18,11 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::AsFd,
-    io::Errno,
 };
 
-use crate::{
-    park::{Bell, Parker},
-    rt::now,
-};
+use sansmb_async::ReadyHint;
+
+use crate::park::{Bell, Parker};
 
 /// Runs a future to its end on this thread.
 ///
@@ -68,26 +66,15 @@ thread_local! {
 struct Reactor {
     parker: Arc<Parker>,
     interests: RefCell<Vec<Interest>>,
-    timers: RefCell<BTreeMap<TimerKey, Waker>>,
-}
-
-/// When, and a number that no other timer has.
-pub(crate) type TimerKey = (Instant, u64);
-
-/// Has this thread call the waker when it is time.
-pub(crate) fn set_timer(key: TimerKey, waker: &Waker) {
-    let _old = REACTOR.with(|reactor| reactor.timers.borrow_mut().insert(key, waker.clone()));
-}
-
-/// Forgets a timer if it was set on this thread; elsewhere it fires in vain.
-pub(crate) fn clear_timer(key: TimerKey) {
-    let _old = REACTOR.try_with(|reactor| reactor.timers.borrow_mut().remove(&key));
+    /// By the time, and by a number that no other timer has.
+    timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
 }
 
 struct Interest {
     /// Weak, lest an interest that is left over keep the socket open.
     source: Weak<AnySource>,
-    side: Side,
+    /// `IN` or `OUT`.
+    side: PollFlags,
     waker: Waker,
 }
 
@@ -95,14 +82,9 @@ impl Reactor {
     fn register(&self, new: Interest) -> io::Result<()> {
         self.parker.hang_bell()?;
         let mut interests = self.interests.borrow_mut();
-        let same = |old: &&mut Interest| old.side == new.side && old.source.ptr_eq(&new.source);
-        let _old = match interests.iter_mut().find(same) {
-            Some(old) => Some(std::mem::replace(old, new)),
-            None => {
-                interests.push(new);
-                None
-            }
-        };
+        let same = |old: &Interest| old.side == new.side && old.source.ptr_eq(&new.source);
+        let _old = interests.iter().position(same).map(|at| interests.swap_remove(at));
+        interests.push(new);
         drop(interests);
         Ok(())
     }
@@ -119,10 +101,12 @@ impl Reactor {
         } else if self.parker.may_sleep() {
             timeout.map_or_else(thread::park, thread::park_timeout);
         }
+        // Before the wakers: what this thread tells itself needs no bell.
+        self.parker.awake();
         let mut wakers = Vec::new();
         for ((source, interest), ready) in held.into_iter().zip(ready) {
             if ready {
-                source.blocked[interest.side as usize].store(false, Relaxed);
+                source.hint(interest.side).set_ready();
                 wakers.push(interest.waker);
             } else {
                 self.interests.borrow_mut().push(interest);
@@ -144,20 +128,10 @@ impl Reactor {
         // Some systems count milliseconds in an int.
         let timeout = timeout.and_then(|t| Timespec::try_from(t.min(Duration::from_secs(86_400))).ok());
         let mut fds = vec![PollFd::new(bell, PollFlags::IN)];
-        fds.extend(held.iter().map(|(source, interest)| {
-            let wanted = if interest.side == Side::Read { PollFlags::IN } else { PollFlags::OUT };
-            PollFd::from_borrowed_fd(source.io.as_fd(), wanted)
-        }));
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return vec![false; held.len()],
-            Err(_) => {
-                // Out of memory, say. Let all be tried, but not all the time.
-                thread::sleep(Duration::from_millis(10));
-                return vec![true; held.len()];
-            }
-        }
-        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        fds.extend(held.iter().map(|(s, i)| PollFd::from_borrowed_fd(s.io.as_fd(), i.side)));
+        // After a signal, say: all may be tried.
+        let failed = poll(&mut fds, timeout.as_ref()).is_err();
+        let mut ready = fds.iter().map(|fd| failed || !fd.revents().is_empty());
         if ready.next() == Some(true) {
             let _ = bell.recv(&mut [0]);
         }
@@ -165,43 +139,75 @@ impl Reactor {
     }
 }
 
-/// A direction of a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Read,
-    Write,
-}
-
 /// A non-blocking socket.
 #[derive(Debug)]
 pub(crate) struct Source<T: ?Sized> {
-    /// For each side: the last try would have blocked. Only a hint: a poll finds the truth.
-    blocked: [AtomicBool; 2],
+    pub(crate) read: ReadyHint,
+    pub(crate) write: ReadyHint,
     pub(crate) io: T,
 }
 
 type AnySource = Source<dyn AsFd + Send + Sync>;
 
+impl<T: ?Sized> Source<T> {
+    fn hint(&self, side: PollFlags) -> &ReadyHint {
+        if side == PollFlags::IN { &self.read } else { &self.write }
+    }
+}
+
 impl<T: AsFd + Send + Sync + 'static> Source<T> {
     pub(crate) fn new(io: T) -> Arc<Self> {
-        Arc::new(Self { blocked: Default::default(), io })
+        Arc::new(Self { read: ReadyHint::default(), write: ReadyHint::default(), io })
     }
 
-    pub(crate) fn poll(self: &Arc<Self>, side: Side, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        if !self.blocked[side as usize].load(Relaxed) {
-            return Poll::Ready(Ok(()));
+    pub(crate) fn poll(self: &Arc<Self>, side: PollFlags, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.hint(side).poll(|| {
+            let source: Weak<AnySource> = Arc::<Self>::downgrade(self);
+            let interest = Interest { source, side, waker: cx.waker().clone() };
+            REACTOR.with(|reactor| reactor.register(interest))?;
+            Poll::Pending
+        })
+    }
+}
+
+/// A timer. To be polled within [`block_on`], on any thread.
+#[derive(Debug)]
+pub struct ThreadSleep {
+    /// `None` if that is further away than the clock can count.
+    timer: Option<(Instant, u64)>,
+}
+
+impl ThreadSleep {
+    pub(crate) fn new(duration: Duration) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let at = now().checked_add(duration);
+        Self { timer: at.map(|at| (at, NUMBER.fetch_add(1, Relaxed))) }
+    }
+}
+
+impl Future for ThreadSleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(timer) = self.timer else { return Poll::Pending };
+        if timer.0 <= now() {
+            return Poll::Ready(());
         }
-        let source: Weak<AnySource> = Arc::<Self>::downgrade(self);
-        let interest = Interest { source, side, waker: cx.waker().clone() };
-        REACTOR.with(|reactor| reactor.register(interest))?;
+        let waker = cx.waker().clone();
+        let _old = REACTOR.with(|reactor| reactor.timers.borrow_mut().insert(timer, waker));
         Poll::Pending
     }
+}
 
-    /// Takes notice of what a try gave.
-    pub(crate) fn tried<R>(&self, side: Side, result: io::Result<R>) -> io::Result<R> {
-        if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
-            self.blocked[side as usize].store(true, Relaxed);
-        }
-        result
+impl Drop for ThreadSleep {
+    fn drop(&mut self) {
+        // If it was polled on another thread, it fires there in vain.
+        let forget = |timer| REACTOR.try_with(|reactor| reactor.timers.borrow_mut().remove(&timer));
+        let _old = self.timer.map(forget);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "timers of an adapter follow the clock of the system")]
+fn now() -> Instant {
+    Instant::now()
 }

@@ -3,25 +3,24 @@
 use std::{
     io::{self, IoSlice, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
     task::{Context, Poll, ready},
 };
 
 use async_io::Async;
-use sansmb_async::{Listener, Socket};
+use sansmb_async::{Listener, ReadyHint, Socket};
 
 /// A TCP connection of async-io.
 #[derive(Debug)]
 pub struct SmolSocket {
     stream: Async<TcpStream>,
-    read: Hint,
-    write: Hint,
+    read: ReadyHint,
+    write: ReadyHint,
 }
 
 impl SmolSocket {
     pub(crate) fn new(stream: Async<TcpStream>) -> io::Result<Self> {
         stream.get_ref().set_nodelay(true)?;
-        Ok(Self { stream, read: Hint::default(), write: Hint::default() })
+        Ok(Self { stream, read: ReadyHint::default(), write: ReadyHint::default() })
     }
 }
 
@@ -64,13 +63,13 @@ impl Socket for SmolSocket {
 #[derive(Debug)]
 pub struct SmolListener {
     listener: Async<TcpListener>,
-    read: Hint,
+    read: ReadyHint,
 }
 
 /// Takes over a socket that listens already.
 impl From<Async<TcpListener>> for SmolListener {
     fn from(listener: Async<TcpListener>) -> Self {
-        Self { listener, read: Hint::default() }
+        Self { listener, read: ReadyHint::default() }
     }
 }
 
@@ -90,31 +89,5 @@ impl Listener for SmolListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.get_ref().local_addr()
-    }
-}
-
-/// Remembers that the last call would have blocked.
-///
-/// Without that, async-io waits for a new event of the OS each time it is asked, even while there is
-/// more to read. A stale hint does no harm: events are level-triggered, so asking finds the truth.
-#[derive(Debug, Default)]
-struct Hint {
-    blocked: AtomicBool,
-}
-
-impl Hint {
-    fn poll(&self, ask: impl FnOnce() -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        if self.blocked.load(Relaxed) {
-            ready!(ask())?;
-            self.blocked.store(false, Relaxed);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
-            self.blocked.store(true, Relaxed);
-        }
-        result
     }
 }
