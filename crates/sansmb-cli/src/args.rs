@@ -6,6 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use sansmb::wire::{Cipher, Dialect, SigningAlgorithm};
 
 use crate::{
+    commands::serve::{Encryption, HashArg, ShareArg, Signing, UserArg},
     runtime::RuntimeKind,
     url::{ServerUrl, SmbUrl},
 };
@@ -23,6 +24,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve folders to any SMB client
+    Serve(Serve),
     /// List directories
     Ls(Ls),
     /// Write files to standard output
@@ -47,6 +50,48 @@ pub(crate) enum Command {
     Shares(Shares),
     /// Tell what a server can: dialects, ciphers, signing
     Probe(Probe),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// The folder to serve as `share`; without any share, the current one
+    pub(crate) path: Option<PathBuf>,
+    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt
+    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt]")]
+    pub(crate) share: Vec<ShareArg>,
+    /// Serve an empty share that is kept in memory
+    #[arg(long, value_name = "NAME")]
+    pub(crate) memory: Vec<String>,
+    /// Let a user in; without any, one is made up and printed
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    pub(crate) user: Vec<UserArg>,
+    /// The same with the NT hash of the password
+    #[arg(long, value_name = "NAME:NTHASH")]
+    pub(crate) user_hash: Vec<HashArg>,
+    /// Let everybody in
+    #[arg(long)]
+    pub(crate) guest: bool,
+    /// Where to listen [default: 127.0.0.1:4455]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// What runs the sockets [default: tokio]
+    #[arg(long, value_enum)]
+    pub(crate) runtime: Option<RuntimeKind>,
+    /// The oldest dialect to speak [default: 2.0.2]
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub(crate) min_dialect: Option<Dialect>,
+    /// The newest dialect to speak [default: 3.1.1]
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub(crate) max_dialect: Option<Dialect>,
+    /// Whether clients have to sign [default: enabled]
+    #[arg(long, value_enum)]
+    pub(crate) signing: Option<Signing>,
+    /// Whether to encrypt [default: enabled]
+    #[arg(long, value_enum)]
+    pub(crate) encryption: Option<Encryption>,
+    /// Read all this from a file; see serve.example.toml
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// How to reach a server, and as whom.

@@ -7,6 +7,7 @@ mod list;
 mod manage;
 mod probe;
 mod put;
+pub(crate) mod serve;
 mod shares;
 mod stat;
 mod tree;
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) fn run(args: Args) -> Result<()> {
     let interrupt = Interrupt::install();
     match args.command {
+        Command::Serve(args) => serve::run(&args, &interrupt),
         Command::Ls(args) => args.paths.access.runtime.block_on(interrupt.or(list::run(&args))),
         Command::Cat(args) => args.access.runtime.block_on(interrupt.or(cat::run(&args))),
         Command::Mkdir(args) => args.paths.access.runtime.block_on(interrupt.or(manage::mkdir(&args))),

@@ -1,0 +1,149 @@
+//! `sansmb serve`: a file server in one command.
+
+mod announce;
+mod config;
+
+use std::{
+    future::{Future, poll_fn},
+    net::{SocketAddr, ToSocketAddrs},
+    path::Path,
+    pin::pin,
+    sync::Arc,
+};
+
+use sansmb::server::ServerConfig;
+use sansmb_async::{
+    Runtime,
+    server::{Server, ServerHandle, settings},
+};
+use sansmb_auth::{AcceptorConfig, MapToGuest, SpnegoAcceptor, UserTable};
+use sansmb_blocking::ThreadRuntime;
+use sansmb_fileserver::{Access, FileServerConfig, ShareConfig, storage::Storage};
+use sansmb_smol::SmolRuntime;
+use sansmb_storage::{Memory, MemoryOptions};
+use sansmb_tokio::TokioRuntime;
+
+pub(crate) use self::config::{Encryption, HashArg, ShareArg, Signing, UserArg};
+use self::config::{Plan, Secret, Share, Source};
+use crate::{
+    args::Serve,
+    failure::{Failure, Result, io_words},
+    interrupt::Interrupt,
+    runtime::RuntimeKind,
+};
+
+pub(super) fn run(args: &Serve, interrupt: &Interrupt) -> Result<()> {
+    let mut plan = Plan::new(args)?;
+    let made_up = plan.users.is_empty().then(announce::made_up_user);
+    plan.users.extend(made_up.clone());
+    let addr = resolve(&plan.listen)?;
+    let (server, files) = settings_of(&plan)?;
+    let serve = Serving { plan: &plan, made_up: made_up.is_some(), addr, interrupt };
+    match plan.runtime {
+        RuntimeKind::Tokio => plan.runtime.block_on(serve.on(&TokioRuntime, server, files)),
+        RuntimeKind::Smol => plan.runtime.block_on(serve.on(&SmolRuntime::default(), server, files)),
+        RuntimeKind::Blocking => plan.runtime.block_on(serve.on(&ThreadRuntime, server, files)),
+    }
+}
+
+fn resolve(listen: &str) -> Result<SocketAddr> {
+    match listen.to_socket_addrs().map(|mut addrs| addrs.next()) {
+        Ok(Some(addr)) => Ok(addr),
+        Ok(None) => Err(Failure::usage(format!("--listen {listen}: the name has no address"))),
+        Err(error) => {
+            let why = io_words(&error);
+            Err(Failure::usage(format!("--listen {listen}: {why}; it is HOST:PORT, as in 127.0.0.1:4455")))
+        }
+    }
+}
+
+fn settings_of(plan: &Plan) -> Result<(ServerConfig, FileServerConfig)> {
+    let mut users = UserTable::new();
+    for user in &plan.users {
+        match &user.secret {
+            Secret::Password(password) => users.add_password(&user.name, password),
+            Secret::NtHash(hash) => users.add_nt_hash(&user.name, *hash),
+        }
+    }
+    let shares = plan.shares.iter().map(|share| share_config(plan, share)).collect::<Result<_>>()?;
+    let (mut server, mut files) = settings(&plan.name, users.clone(), shares);
+    server.min_dialect = plan.min_dialect;
+    server.max_dialect = plan.max_dialect;
+    server.require_signing = plan.signing == Signing::Required;
+    server.encryption = plan.encryption.into();
+    files.comment = "sansmb".to_owned();
+    if plan.lets_guests_in() {
+        let mut acceptor = AcceptorConfig::new(&plan.name, Arc::new(users));
+        acceptor.map_to_guest = MapToGuest::BadUser;
+        acceptor.allow_anonymous = true;
+        files.acceptor = Arc::new(SpnegoAcceptor::new(acceptor));
+    }
+    Ok((server, files))
+}
+
+fn share_config(plan: &Plan, share: &Share) -> Result<ShareConfig> {
+    let storage = match &share.source {
+        Source::Memory => Arc::new(Memory::new(MemoryOptions::default())),
+        Source::Folder(path) => folder(path, share)?,
+    };
+    let mut config = ShareConfig::new(&share.name, storage);
+    config.comment.clone_from(&share.comment);
+    config.read_only = share.read_only;
+    config.encrypt = share.encrypt;
+    config.access = match share.users.as_slice() {
+        _ if share.guest || (plan.guest && share.users.is_empty()) => Access::Guests,
+        [] => Access::Users,
+        users => Access::List(users.to_vec()),
+    };
+    Ok(config)
+}
+
+#[cfg(target_os = "linux")]
+fn folder(path: &Path, share: &Share) -> Result<Arc<dyn Storage>> {
+    let mut options = sansmb_storage::LocalOptions::default();
+    options.read_only = share.read_only;
+    options.label.clone_from(&share.name);
+    match sansmb_storage::LocalDir::open(path, options) {
+        Ok(dir) => Ok(Arc::new(dir)),
+        Err(error) => Err(Failure::refused(path.display(), io_words(&error))),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn folder(path: &Path, _share: &Share) -> Result<Arc<dyn Storage>> {
+    Err(Failure::refused(path.display(), "folders can be served on Linux only; --memory works everywhere"))
+}
+
+struct Serving<'a> {
+    plan: &'a Plan,
+    made_up: bool,
+    addr: SocketAddr,
+    interrupt: &'a Interrupt,
+}
+
+impl Serving<'_> {
+    async fn on<R: Runtime>(self, runtime: &R, server: ServerConfig, files: FileServerConfig) -> Result<()> {
+        let cannot =
+            |error| Failure::refused(format_args!("cannot listen on {}", self.plan.listen), io_words(&error));
+        let server = Server::bind(runtime, self.addr, server, files).await.map_err(cannot)?;
+        let addr = server.local_addr().map_err(cannot)?;
+        announce::announce(self.plan, addr, self.made_up);
+        let handle = server.handle();
+        self.until_interrupted(handle, server.run()).await;
+        Ok(())
+    }
+
+    async fn until_interrupted(&self, handle: ServerHandle, run: impl Future<Output = ()>) {
+        let mut run = pin!(run);
+        let mut stopping = false;
+        poll_fn(|cx| {
+            if !stopping && self.interrupt.poll(cx).is_ready() {
+                stopping = true;
+                announce::stopping(handle.stats().connections);
+                handle.stop();
+            }
+            run.as_mut().poll(cx)
+        })
+        .await;
+    }
+}
