@@ -11,7 +11,7 @@ fn frame(ask: &server::Ask, message_id: u64) -> Vec<u8> {
 }
 
 mod client_side {
-    use super::client::{Grant, Reply, Request, Script, Settings, Status, Step};
+    use super::client::{Content, Grant, Reply, Request, Script, Settings, Status, Step};
 
     fn play(settings: Settings, connects: bool, steps: Vec<Step<'_>>) {
         Script { settings, connects: connects.then_some(0), steps }.play();
@@ -59,6 +59,14 @@ mod client_side {
         steps.extend((0..60).map(|_| Step::Echo { session: 0 }));
         steps.extend([reply(stingy), Step::Close]);
         play(settings, false, steps);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_parse_ends_its_operation_too() {
+        let strange = Reply { status: Status::Any(0x0075_75FF), ..Reply::HONEST };
+        play(Settings::default(), true, vec![Step::TreeConnect { session: 0 }, reply(strange)]);
+        let echo = Step::Echo { session: 0 };
+        play(Settings::default(), true, vec![echo, reply(Reply { body: Content::Random, ..strange })]);
     }
 
     #[test]

@@ -102,6 +102,8 @@ impl Script<'_> {
             user.tree_connect(&mut client, 0, now);
             settle(&mut client, &mut host, &mut user, now);
         }
+        // Half a message in between, and the rest of what the server says means something else.
+        let wild = self.steps.iter().any(|step| matches!(step, Step::Raw { .. }));
         for step in self.steps {
             match step {
                 Step::LogOn { way } => user.log_on(&mut client, way, now),
@@ -133,8 +135,10 @@ impl Script<'_> {
             user.poll(&mut client);
         }
         settle(&mut client, &mut host, &mut user, now);
-        assert!(user.is_done(), "an honest server answers, and operations are left");
-        assert_eq!(client.outstanding(), 0);
+        if !wild {
+            assert!(user.is_done(), "an honest server answers, and operations are left");
+            assert_eq!(client.outstanding(), 0);
+        }
         client.eof();
         user.poll(&mut client);
         assert!(user.is_done());

@@ -133,7 +133,7 @@ impl Peer {
 
     /// Notes a request. Some: the id was used before.
     fn charge(&mut self, ask: &Ask, id: u64, sealed: bool) -> Option<u64> {
-        let multi = self.dialect != Dialect::SMB2_0_2 && ask.kind != Kind::Negotiate;
+        let multi = self.dialect != Dialect::SMB2_0_2 && ask.command() != Command::NEGOTIATE;
         let charge = if multi { u64::from(ask.charge).max(1) } else { 1 };
         let ids = id..id.saturating_add(charge);
         let again = ids.clone().find(|id| self.used.contains(id));

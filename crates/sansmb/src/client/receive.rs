@@ -105,12 +105,25 @@ impl Client {
         self.verify(&header, &message, encrypted)?;
         self.grant(&header);
         let Some(pending) = self.pending.remove(&header.message_id) else { return Ok(()) };
+        let result = self.complete(&pending, header, message);
+        if let Err(reason) = result
+            && pending.kind == Kind::Plain
+        {
+            // Nobody else knows of this operation any more.
+            self.fail(pending.op, OpError::Gone(reason));
+        }
+        result
+    }
+
+    /// Carries out what the final answer to a request means. It either tells how the operation ended
+    /// or fails.
+    fn complete(&mut self, pending: &Pending, header: Header, message: Bytes) -> Result<(), CloseReason> {
         match (pending.command, pending.kind) {
             (Command::NEGOTIATE, _) => self.negotiated(&message),
-            (_, Kind::LogOn) => self.session_setup_response(&pending, &header, &message),
+            (_, Kind::LogOn) => self.session_setup_response(pending, &header, &message),
             (_, Kind::Probe) => Ok(()),
-            (_, Kind::Validate) => self.validated(&pending, &header, &message),
-            (Command::TREE_CONNECT, Kind::Plain) => self.tree_connected(&pending, header, message),
+            (_, Kind::Validate) => self.validated(pending, &header, &message),
+            (Command::TREE_CONNECT, Kind::Plain) => self.tree_connected(pending, header, message),
             (command, Kind::Plain) => {
                 if command == Command::LOGOFF && header.status == NtStatus::SUCCESS {
                     self.sessions.remove(&pending.session);
