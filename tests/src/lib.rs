@@ -7,3 +7,8 @@ pub mod raw;
 pub mod scratch;
 
 pub use pair::{Pair, PairConfig, framed, now};
+
+/// The README's examples, which have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
