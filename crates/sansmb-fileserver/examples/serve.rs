@@ -63,7 +63,12 @@ fn main() {
     run(Server::new(Arc::new(protocol)), FileServer::new(config), &input, &inputs);
 }
 
-fn run(mut server: Server, mut files: FileServer, input: &mpsc::Sender<Input>, inputs: &mpsc::Receiver<Input>) {
+fn run(
+    mut server: Server,
+    mut files: FileServer,
+    input: &mpsc::Sender<Input>,
+    inputs: &mpsc::Receiver<Input>,
+) {
     let mut streams: BTreeMap<ConnId, TcpStream> = BTreeMap::new();
     loop {
         match inputs.recv_timeout(Duration::from_secs(1)) {
@@ -86,7 +91,8 @@ fn run(mut server: Server, mut files: FileServer, input: &mpsc::Sender<Input>, i
                 match action {
                     Action::Job { storage, id, job } => {
                         let done = input.clone();
-                        storage.submit(job, Box::new(move |outcome| drop(done.send(Input::Done(id, outcome)))));
+                        storage
+                            .submit(job, Box::new(move |outcome| drop(done.send(Input::Done(id, outcome)))));
                     }
                     Action::Respond(response) => response.deliver_to(&mut server),
                     _ => {}

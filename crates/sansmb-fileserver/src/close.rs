@@ -83,7 +83,10 @@ impl FileServer {
         }
         open.closing = Some(reply);
         let busy = open.busy;
-        if let Some(file) = open.file_mut() {
+        // A CLOSE may come right behind directory queries, which are still answered. Nobody waits
+        // for those of a session that is gone.
+        let asked_for = matches!(open.closing, Some(CloseReply::Request { .. }));
+        if let Some(file) = open.file_mut().filter(|_| !asked_for) {
             let queries = std::mem::take(&mut file.queries);
             for query in queries {
                 self.fail(query.token, NtStatus::FILE_CLOSED);

@@ -1,6 +1,6 @@
 //! What a file server is set to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sansmb::auth::Acceptor;
 
@@ -99,6 +99,8 @@ pub struct Limits {
     pub notify_buffer: usize,
     /// Bytes that one pipe keeps in each direction.
     pub pipe_buffer: usize,
+    /// A client hears that its request takes a while when the storage has had it for so long.
+    pub interim_after: Duration,
 }
 
 impl Default for Limits {
@@ -110,6 +112,7 @@ impl Default for Limits {
             waiting_per_connection: 512,
             notify_buffer: 64 << 10,
             pipe_buffer: 1 << 20,
+            interim_after: Duration::from_millis(500),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 
 /// The last byte of a file, [MS-FSA] 2.1.5.3: offsets are signed there.
 const MAX_OFFSET: u64 = i64::MAX as u64;
-/// As an offset: the end of the file.
+/// As an offset: the end of the file, for handles that may only append.
 const AT_END: u64 = u64::MAX;
 
 impl FileServer {
@@ -49,29 +49,41 @@ impl FileServer {
         if offset.checked_add(length.into()).is_none_or(|end| end > MAX_OFFSET) {
             return self.fail(token, NtStatus::INVALID_PARAMETER);
         }
-        if !self.may_access(id, offset, length.into(), false) {
-            return self.fail(token, NtStatus::FILE_LOCK_CONFLICT);
-        }
         if length == 0 {
             let data = MessageBuffer::with_capacity(0);
             let result =
                 if minimum == 0 { Ok(Reply::buffer(data)) } else { Err(NtStatus::END_OF_FILE.into()) };
             return self.respond(token, result);
         }
+        if !self.may_access(id, offset, length.into(), false) {
+            return self.fail(token, NtStatus::FILE_LOCK_CONFLICT);
+        }
         let into = MessageBuffer::with_capacity(length as usize);
         self.job_on(
             id,
             |file| Job::Read { handle: file.handle, offset, length, into },
-            Step::Read { token, minimum },
+            Step::Read { token, offset, minimum },
         );
     }
 
-    pub(crate) fn read_done(&mut self, token: Token<op::Read>, minimum: u32, outcome: Outcome) {
+    pub(crate) fn read_done(
+        &mut self,
+        id: OpenId,
+        token: Token<op::Read>,
+        offset: u64,
+        minimum: u32,
+        outcome: Outcome,
+    ) {
         let result = match outcome {
             Ok(Done::Read(data)) if data.is_empty() || data.len() < minimum as usize => {
                 Err(NtStatus::END_OF_FILE.into())
             }
-            Ok(Done::Read(data)) => Ok(Reply::buffer(data)),
+            Ok(Done::Read(data)) => {
+                if let Some(file) = self.file_mut(id) {
+                    file.position = offset + data.len() as u64;
+                }
+                Ok(Reply::buffer(data))
+            }
             Ok(_) => Err(NtStatus::INTERNAL_ERROR.into()),
             Err(status) => Err(status.into()),
         };
@@ -112,7 +124,10 @@ impl FileServer {
         if length == 0 {
             return self.succeed(token, &WriteResponse { count: 0 });
         }
-        if append_only || offset == AT_END {
+        if offset == AT_END && !append_only {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        }
+        if append_only {
             let offset = (offset != AT_END).then_some(offset);
             return self.append(Append { open: id, token, data, through, offset });
         }

@@ -63,8 +63,7 @@ impl FileServer {
     /// [MS-SMB2] 3.3.5.14.1: what was unlocked before a failure stays unlocked.
     fn unlock(&mut self, id: OpenId, node: NodeId, elements: &[LockElement]) -> Result<(), NtStatus> {
         for element in elements {
-            let others = LockFlags::SHARED | LockFlags::EXCLUSIVE;
-            if !element.flags.contains(LockFlags::UNLOCK) || element.flags.intersects(others) {
+            if element.flags != LockFlags::UNLOCK {
                 return Err(NtStatus::INVALID_PARAMETER);
             }
             let range = Range::checked(element.offset, element.length).ok_or(NtStatus::INVALID_LOCK_RANGE)?;

@@ -45,6 +45,12 @@ pub struct FileServer {
     /// Lookups that run.
     lookups: BTreeSet<JobId>,
     actions: VecDeque<Action>,
+    /// The request that is being handled, until it is answered.
+    current: Option<RequestId>,
+    /// Requests that wait for jobs, and about which their clients have heard nothing yet.
+    silent: BTreeSet<RequestId>,
+    /// When their clients hear something, oldest first; it may name some that are answered.
+    slow: VecDeque<(Instant, RequestId)>,
     next_job: u64,
     next_open: u64,
     pub(crate) next_group: u64,
@@ -100,6 +106,9 @@ impl FileServer {
             tasks: BTreeMap::new(),
             lookups: BTreeSet::new(),
             actions: VecDeque::new(),
+            current: None,
+            silent: BTreeSet::new(),
+            slow: VecDeque::new(),
             next_job: 1,
             next_open: 1,
             next_group: 1,
@@ -110,6 +119,7 @@ impl FileServer {
     /// Takes an event of the server.
     pub fn handle(&mut self, event: Event, now: Now, random: &mut dyn Random) {
         self.now = now;
+        self.current = may_take_long(&event);
         match event {
             Event::SessionSetup(request) => self.session_setup(request, random),
             Event::Logoff(request) => self.logoff(request),
@@ -134,6 +144,12 @@ impl FileServer {
             Event::Closed { conn } => self.connection_closed(conn),
             _ => {}
         }
+        if let Some(request) = self.current.take()
+            && !self.waiting.contains_key(&request)
+        {
+            self.silent.insert(request);
+            self.slow.push_back((now.mono.after(self.config.limits.interim_after), request));
+        }
     }
 
     /// Takes the outcome of a job. A name that is not known (any more) is ignored.
@@ -151,6 +167,7 @@ impl FileServer {
             Task::Discard => {}
         }
         self.forget_deleted();
+        self.forget_answered();
     }
 
     /// What to do next. To be drained after every feed.
@@ -160,12 +177,27 @@ impl FileServer {
 
     /// When [`FileServer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.slow.front().map(|(due, _)| *due)
     }
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
+        while let Some((due, request)) = self.slow.front().copied()
+            && due <= now.mono
+        {
+            self.slow.pop_front();
+            if self.silent.remove(&request) {
+                self.push_answer(request, Answer::Pend(request));
+            }
+        }
+        self.forget_answered();
+    }
+
+    fn forget_answered(&mut self) {
+        while self.slow.front().is_some_and(|(_, request)| !self.silent.contains(request)) {
+            self.slow.pop_front();
+        }
     }
 
     /// How much it holds.
@@ -184,7 +216,7 @@ impl FileServer {
     fn step(&mut self, open: OpenId, step: Step, outcome: Outcome) {
         match step {
             Step::Create(creating) => self.create_step(creating, outcome),
-            Step::Read { token, minimum } => self.read_done(token, minimum, outcome),
+            Step::Read { token, offset, minimum } => self.read_done(open, token, offset, minimum, outcome),
             Step::Write { token, length } => self.write_done(open, token, length, outcome),
             Step::AppendLength(append) => self.append_length(append, outcome),
             Step::AppendWrite { token, length } => self.append_done(open, token, length, outcome),
@@ -195,7 +227,8 @@ impl FileServer {
             Step::SetFile(set) => self.set_file_step(open, *set, outcome),
             Step::Rename(renaming) => self.rename_step(open, renaming, outcome),
             Step::Copy(copying) => self.copy_step(open, copying, outcome),
-            Step::Range(ranging) => self.ranges_done(*ranging, outcome),
+            Step::Range(ranging) => self.ranges_step(open, ranging, outcome),
+            Step::Sparse(sparsing) => self.sparse_step(open, sparsing, outcome),
             Step::Zero { token, reply } => self.zero_done(open, token, reply, outcome),
         }
     }
@@ -204,8 +237,7 @@ impl FileServer {
 
     /// Answers a request.
     pub(crate) fn respond<O: Answerable>(&mut self, token: Token<O>, result: Result<Reply<O>, Failure>) {
-        let conn = token.id().conn;
-        self.push_answer(conn, O::answer(token, result));
+        self.push_answer(token.id(), O::answer(token, result));
     }
 
     /// Answers a request with a success.
@@ -218,8 +250,13 @@ impl FileServer {
         self.respond(token, Err(status.into()));
     }
 
-    pub(crate) fn push_answer(&mut self, conn: ConnId, answer: Answer) {
-        self.actions.push_back(Action::Respond(Response::new(conn, answer)));
+    pub(crate) fn push_answer(&mut self, request: RequestId, answer: Answer) {
+        if self.current == Some(request) {
+            self.current = None;
+        } else {
+            self.silent.remove(&request);
+        }
+        self.actions.push_back(Action::Respond(Response::new(request.conn, answer)));
     }
 
     /// Emits a job.
@@ -324,7 +361,7 @@ impl FileServer {
         }
         *count += 1;
         self.waiting.insert(id, waiting);
-        self.push_answer(id.conn, Answer::Pend(id));
+        self.push_answer(id, Answer::Pend(id));
         Ok(())
     }
 
@@ -363,4 +400,22 @@ impl FileServer {
 /// The outcome of a job that ends with nothing.
 pub(crate) fn nothing(outcome: Outcome) -> Result<(), NtStatus> {
     outcome.map(|_: Done| ())
+}
+
+/// The request of an event, if its client is to hear something when it takes long.
+fn may_take_long(event: &Event) -> Option<RequestId> {
+    Some(match event {
+        Event::Create(request) => request.token.id(),
+        Event::Close(request) => request.token.id(),
+        Event::Flush(request) => request.token.id(),
+        Event::Read(request) => request.token.id(),
+        Event::Write(request) => request.token.id(),
+        Event::Lock(request) => request.token.id(),
+        Event::Ioctl(request) => request.token.id(),
+        Event::QueryDirectory(request) => request.token.id(),
+        Event::ChangeNotify(request) => request.token.id(),
+        Event::QueryInfo(request) => request.token.id(),
+        Event::SetInfo(request) => request.token.id(),
+        _ => return None,
+    })
 }

@@ -53,8 +53,7 @@ impl FileServer {
         if let Err(failure) = &result {
             self.authentication_failed(id, failure.status);
         }
-        let conn = request.origin.conn;
-        self.push_answer(conn, Answer::Auth(request.token, request.message, result));
+        self.push_answer(request.token.id(), Answer::Auth(request.token, request.message, result));
     }
 
     fn authenticate(
@@ -156,13 +155,13 @@ impl FileServer {
             Then::Nothing => {}
             Then::Logoff(token, session) => {
                 self.sessions.remove(&session);
-                self.push_answer(token.id().conn, Answer::Logoff(token));
+                self.push_answer(token.id(), Answer::Logoff(token));
             }
             Then::TreeDisconnect(token, session, tree) => {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.ending_trees.remove(&tree);
                 }
-                self.push_answer(token.id().conn, Answer::TreeDisconnect(token));
+                self.push_answer(token.id(), Answer::TreeDisconnect(token));
             }
         }
     }

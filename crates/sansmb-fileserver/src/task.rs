@@ -8,7 +8,7 @@ use crate::{
     create::Creating,
     directory::Query,
     info::{QueryFile, QueryFs, Renaming, SetFile},
-    ioctl::{Copying, Ranging},
+    ioctl::{Copying, Ranging, Sparsing},
     opens::OpenId,
 };
 
@@ -32,6 +32,7 @@ pub(crate) enum Step {
     Create(Box<Creating>),
     Read {
         token: Token<op::Read>,
+        offset: u64,
         minimum: u32,
     },
     Write {
@@ -54,6 +55,7 @@ pub(crate) enum Step {
     Rename(Box<Renaming>),
     Copy(Box<Copying>),
     Range(Box<Ranging>),
+    Sparse(Box<Sparsing>),
     Zero {
         token: Token<op::Ioctl>,
         reply: crate::ioctl::Echo,

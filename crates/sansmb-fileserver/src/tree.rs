@@ -20,7 +20,7 @@ impl FileServer {
     /// [MS-SMB2] 3.3.5.7.
     pub(crate) fn tree_connect(&mut self, request: Request<op::TreeConnect>) {
         let result = self.find_share(&request);
-        self.push_answer(request.origin.conn, Answer::Tree(request.token, result));
+        self.push_answer(request.token.id(), Answer::Tree(request.token, result));
     }
 
     fn find_share(&self, request: &Request<op::TreeConnect>) -> Result<TreeConnectReply, Failure> {

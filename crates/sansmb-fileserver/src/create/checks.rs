@@ -26,7 +26,10 @@ pub(crate) const SETTABLE: FileAttributes = FileAttributes::READONLY
     .union(FileAttributes::OFFLINE)
     .union(FileAttributes::NOT_CONTENT_INDEXED);
 
-const NOT_SUPPORTED: CreateOptions = CreateOptions::OPEN_BY_FILE_ID.union(CreateOptions::RESERVE_OPFILTER);
+const NOT_SUPPORTED: CreateOptions =
+    CreateOptions::OPEN_BY_FILE_ID.union(CreateOptions::RESERVE_OPFILTER).union(CREATE_TREE_CONNECTION);
+/// FILE_CREATE_TREE_CONNECTION, which means nothing to a server.
+const CREATE_TREE_CONNECTION: CreateOptions = CreateOptions::from_bits_retain(0x80);
 /// What CREATE does not look at, [MS-SMB2] 3.3.5.9.
 const IGNORED: CreateOptions = CreateOptions::COMPLETE_IF_OPLOCKED
     .union(CreateOptions::SYNCHRONOUS_IO_ALERT)

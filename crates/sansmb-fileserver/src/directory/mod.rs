@@ -125,7 +125,6 @@ impl FileServer {
 
     /// The storage gave something to a request.
     pub(crate) fn list_step(&mut self, id: OpenId, query: Box<Query>, outcome: Outcome) {
-        let closing = self.opens.get(&id).is_none_or(|open| open.closing.is_some());
         let Some(listing) = self.file_mut(id).and_then(|file| file.listing.as_mut()) else {
             return self.fail(query.token, NtStatus::FILE_CLOSED);
         };
@@ -151,10 +150,6 @@ impl FileServer {
                 self.fail(query.token, status);
                 return self.query_over(id);
             }
-        }
-        if closing {
-            self.fail(query.token, NtStatus::FILE_CLOSED);
-            return self.query_over(id);
         }
         self.continue_query(id, query);
     }

@@ -20,6 +20,10 @@ use crate::{
     task::Step,
 };
 
+/// The least room for classes that end in a name: the size of the structure in C, as Windows asks
+/// for, not the offset of the name.
+const VOLUME_LEN: usize = 24;
+const ATTRIBUTE_LEN: usize = 16;
 /// Bytes of a sector, as every volume claims.
 const SECTOR: u32 = 512;
 
@@ -51,7 +55,7 @@ impl FileServer {
                     supports_objects: false,
                     label: label.as_utf16(),
                 };
-                (info.to_vec(), FsVolumeInfo::FIXED_LEN)
+                (info.to_vec(), VOLUME_LEN)
             }
             FsInfoClass::ATTRIBUTE => {
                 let name = Utf16Buf::new(&traits.file_system);
@@ -66,7 +70,7 @@ impl FileServer {
                     maximum_component_name_length: traits.max_name_len,
                     name: name.as_utf16(),
                 };
-                (info.to_vec(), FsAttributeInfo::FIXED_LEN)
+                (info.to_vec(), ATTRIBUTE_LEN)
             }
             FsInfoClass::DEVICE => {
                 let mut characteristics = DeviceCharacteristics::DEVICE_IS_MOUNTED;

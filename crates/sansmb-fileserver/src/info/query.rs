@@ -21,6 +21,9 @@ use crate::{
     task::Step,
 };
 
+/// The least room for a stream: the size of its structure in C.
+const STREAM_LEN: usize = 32;
+
 /// A query that needs the file's metadata.
 #[derive(Debug)]
 pub(crate) struct QueryFile {
@@ -34,6 +37,12 @@ type Encoded = (Vec<u8>, usize);
 
 fn encode<'m, S: Structure<'m>>(info: &S) -> Encoded {
     (info.to_vec(), S::FIXED_LEN)
+}
+
+/// A class that ends in a name. The least room for it is the size of the structure in C, which is
+/// padded, as Windows asks for, not the offset of the name.
+fn encode_named<'m, S: Structure<'m>>(info: &S) -> Encoded {
+    (info.to_vec(), (S::FIXED_LEN + 2).next_multiple_of(4))
 }
 
 impl FileServer {
@@ -63,10 +72,10 @@ impl FileServer {
             FileInfoClass::ALIGNMENT => encode(&FileAlignmentInfo { alignment_requirement: 0 }),
             FileInfoClass::EA => encode(&FileEaInfo { ea_size: 0 }),
             FileInfoClass::NAME => {
-                encode(&FileNameInfo { name: Utf16Buf::new(&absolute(&file.path)).as_utf16() })
+                encode_named(&FileNameInfo { name: Utf16Buf::new(&absolute(&file.path)).as_utf16() })
             }
             FileInfoClass::NORMALIZED_NAME => {
-                encode(&FileNameInfo { name: Utf16Buf::new(&file.path.0.join("\\")).as_utf16() })
+                encode_named(&FileNameInfo { name: Utf16Buf::new(&file.path.0.join("\\")).as_utf16() })
             }
             FileInfoClass::ALTERNATE_NAME => return self.fail(token, NtStatus::OBJECT_NAME_NOT_FOUND),
             FileInfoClass::FULL_EA if !open.may(AccessMask::FILE_READ_EA) => {
@@ -108,7 +117,7 @@ impl FileServer {
             FileInfoClass::STANDARD => encode(&self.standard(id, &metadata)),
             FileInfoClass::INTERNAL => encode(&FileInternalInfo { index_number: metadata.node.file }),
             FileInfoClass::ALL => self.all(id, &metadata),
-            FileInfoClass::STREAM => streams(&metadata, limit),
+            FileInfoClass::STREAM => streams(&metadata),
             FileInfoClass::NETWORK_OPEN => encode(&FileNetworkOpenInfo {
                 creation_time: metadata.created,
                 last_access_time: metadata.accessed,
@@ -149,7 +158,7 @@ impl FileServer {
             Some((open, Some(file))) => (open.granted, file.position, file.mode, absolute(&file.path)),
             _ => (AccessMask::empty(), 0, CreateOptions::empty(), String::new()),
         };
-        encode(&FileAllInfo {
+        encode_named(&FileAllInfo {
             basic: basic(metadata),
             standard: self.standard(id, metadata),
             internal: FileInternalInfo { index_number: metadata.node.file },
@@ -174,7 +183,7 @@ fn basic(metadata: &Metadata) -> FileBasicInfo {
 }
 
 /// The data, which is the only stream that a file has so far. A directory has none.
-fn streams(metadata: &Metadata, limit: usize) -> Encoded {
+fn streams(metadata: &Metadata) -> Encoded {
     let mut writer = EntryWriter::new(usize::MAX);
     if !metadata.attributes.contains(FileAttributes::DIRECTORY) {
         let name = Utf16Buf::new("::$DATA");
@@ -183,9 +192,8 @@ fn streams(metadata: &Metadata, limit: usize) -> Encoded {
         let _ = writer.push(&entry);
     }
     let buffer = writer.finish();
-    let fixed =
-        if buffer.is_empty() { 0 } else { StreamEntry::FIXED_LEN.min(limit.max(StreamEntry::FIXED_LEN)) };
-    (buffer, fixed)
+    let least = if buffer.is_empty() { 0 } else { STREAM_LEN };
+    (buffer, least)
 }
 
 /// A path from the root of its share on.

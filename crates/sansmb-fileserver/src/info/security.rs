@@ -26,7 +26,11 @@ impl FileServer {
         limit: usize,
     ) {
         let Some(open) = self.opens.get(&id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        if !open.may(AccessMask::READ_CONTROL) {
+        let readable = SecurityInformation::OWNER
+            | SecurityInformation::GROUP
+            | SecurityInformation::DACL
+            | SecurityInformation::LABEL;
+        if which.intersects(readable) && !open.may(AccessMask::READ_CONTROL) {
             return self.fail(token, NtStatus::ACCESS_DENIED);
         }
         if which.contains(SecurityInformation::SACL) && !open.may(AccessMask::ACCESS_SYSTEM_SECURITY) {

@@ -39,7 +39,7 @@ pub(crate) struct SetFile {
 /// What is done, and how far it is.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    /// The times are looked at that the client wants frozen.
+    /// The times that the client wants frozen and the attributes that stay are looked at.
     BasicLook(FileBasicInfo),
     Basic(CompletionFilter),
     /// The attributes are looked at.
@@ -178,7 +178,7 @@ impl FileServer {
         if info.attributes.intersects(misplaced) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        if times.contains(&FREEZE) {
+        if times.contains(&FREEZE) || !info.attributes.is_empty() {
             return Ok(Some((Job::Stat { handle: file.handle }, Kind::BasicLook(info))));
         }
         Ok(self.change_basic(id, &info, None))
@@ -210,6 +210,9 @@ impl FileServer {
         if let Some(attributes) = attributes.as_mut().filter(|_| file.path.0.is_empty()) {
             attributes.remove(FileAttributes::HIDDEN | FileAttributes::SYSTEM);
         }
+        // What a file is made of is not set here, and so it stays.
+        let kept = current.map_or(FileAttributes::empty(), |m| m.attributes & FileAttributes::SPARSE_FILE);
+        let attributes = attributes.map(|attributes| attributes | kept);
         let changes = Changes {
             created: real(info.creation_time),
             accessed: real(info.last_access_time),

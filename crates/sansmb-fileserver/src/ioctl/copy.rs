@@ -120,7 +120,7 @@ impl FileServer {
         }
         let reading = AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE;
         let writing = AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA;
-        let readable = ctl_code == CtlCode::SRV_COPYCHUNK_WRITE || to.may(reading);
+        let readable = ctl_code == CtlCode::SRV_COPYCHUNK_WRITE || to.may(AccessMask::FILE_READ_DATA);
         if from.may(reading) && to.may(writing) && readable { Ok(()) } else { Err(NtStatus::ACCESS_DENIED) }
     }
 

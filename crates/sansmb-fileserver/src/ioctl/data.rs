@@ -3,9 +3,9 @@
 use sansmb::{
     server::{Token, op},
     wire::{
-        AccessMask, CompletionFilter, Guid, NtStatus, Structure,
+        AccessMask, CompletionFilter, FileAttributes, Guid, NtStatus, Structure,
         fscc::{ExtendedInfo, FsObjectIdInfo, NotifyAction},
-        fsctl::{FileLevelTrim, FileLevelTrimOutput, FileRange, FileRanges, ZeroData},
+        fsctl::{FileLevelTrim, FileLevelTrimOutput, FileRange, FileRanges, SetSparse, ZeroData},
     },
 };
 
@@ -13,7 +13,7 @@ use super::Echo;
 use crate::{
     opens::OpenId,
     server::{FileServer, nothing},
-    storage::{Done, Job, Outcome},
+    storage::{Changes, Done, Job, Outcome},
     task::Step,
 };
 
@@ -24,6 +24,15 @@ const MAX_OFFSET: u64 = i64::MAX as u64;
 pub(crate) struct Ranging {
     token: Token<op::Ioctl>,
     echo: Echo,
+    range: FileRange,
+}
+
+/// A change of the sparse attribute that is under way.
+#[derive(Debug)]
+pub(crate) struct Sparsing {
+    token: Token<op::Ioctl>,
+    echo: Echo,
+    sparse: bool,
 }
 
 impl FileServer {
@@ -37,15 +46,37 @@ impl FileServer {
         self.respond(token, echo.reply(&info.to_vec()));
     }
 
-    /// [MS-FSA] 2.1.5.10.38: a hint, as storages decide by themselves.
-    pub(super) fn set_sparse(&mut self, id: OpenId, token: Token<op::Ioctl>, _input: &[u8], echo: Echo) {
+    /// [MS-FSA] 2.1.5.10.38. Storages decide by themselves what they leave out; the attribute says
+    /// whether a client learns of it.
+    pub(super) fn set_sparse(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
         let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
         if file.directory {
             return self.fail(token, NtStatus::INVALID_PARAMETER);
         }
-        match self.demand(id, AccessMask::FILE_WRITE_DATA | AccessMask::FILE_WRITE_ATTRIBUTES) {
-            Ok(()) => self.respond(token, echo.reply(&[])),
-            Err(status) => self.fail(token, status),
+        let writing = AccessMask::FILE_WRITE_DATA | AccessMask::FILE_WRITE_ATTRIBUTES;
+        if let Err(status) = self.demand(id, writing) {
+            return self.fail(token, status);
+        }
+        let sparse = SetSparse::decode(input).is_ok_and(|set| set.set_sparse);
+        let sparsing = Box::new(Sparsing { token, echo, sparse });
+        self.job_on(id, |file| Job::Stat { handle: file.handle }, Step::Sparse(sparsing));
+    }
+
+    pub(crate) fn sparse_step(&mut self, id: OpenId, sparsing: Box<Sparsing>, outcome: Outcome) {
+        let handle = self.file(id).map(|file| file.handle);
+        match (outcome, handle) {
+            (Ok(Done::Metadata(metadata)), Some(handle)) => {
+                let mut attributes = metadata.attributes;
+                attributes.set(FileAttributes::SPARSE_FILE, sparsing.sparse);
+                let changes = Changes { attributes: Some(attributes), ..Changes::default() };
+                self.job_on(id, |_| Job::Change { handle, changes }, Step::Sparse(sparsing));
+            }
+            (Ok(_), _) => {
+                self.report(id, NotifyAction::MODIFIED, CompletionFilter::ATTRIBUTES);
+                let reply = sparsing.echo.reply(&[]);
+                self.respond(sparsing.token, reply);
+            }
+            (Err(status), _) => self.fail(sparsing.token, status),
         }
     }
 
@@ -97,18 +128,33 @@ impl FileServer {
         if let Err(status) = self.demand(id, AccessMask::FILE_READ_DATA) {
             return self.fail(token, status);
         }
-        let ranging = Box::new(Ranging { token, echo });
-        self.job_on(id, |file| Job::Ranges { handle: file.handle, offset, length }, Step::Range(ranging));
+        // A file that is not sparse has all of its range, whatever the storage left out.
+        let ranging = Box::new(Ranging { token, echo, range });
+        self.job_on(id, |file| Job::Stat { handle: file.handle }, Step::Range(ranging));
     }
 
-    pub(crate) fn ranges_done(&mut self, ranging: Ranging, outcome: Outcome) {
-        let Ranging { token, echo } = ranging;
+    pub(crate) fn ranges_step(&mut self, id: OpenId, ranging: Box<Ranging>, outcome: Outcome) {
+        let FileRange { offset, length } = ranging.range;
         let ranges = match outcome {
             Ok(Done::Ranges(ranges)) => ranges,
-            Ok(_) => return self.fail(token, NtStatus::INTERNAL_ERROR),
-            Err(NtStatus::NOT_SUPPORTED) => return self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
-            Err(status) => return self.fail(token, status),
+            Ok(Done::Metadata(metadata)) if metadata.attributes.contains(FileAttributes::SPARSE_FILE) => {
+                return self.job_on(
+                    id,
+                    |file| Job::Ranges { handle: file.handle, offset, length },
+                    Step::Range(ranging),
+                );
+            }
+            Ok(Done::Metadata(metadata)) => {
+                let end = metadata.length.min(offset.saturating_add(length));
+                if end > offset { vec![(offset, end - offset)] } else { Vec::new() }
+            }
+            Ok(_) => return self.fail(ranging.token, NtStatus::INTERNAL_ERROR),
+            Err(NtStatus::NOT_SUPPORTED) => {
+                return self.fail(ranging.token, NtStatus::INVALID_DEVICE_REQUEST);
+            }
+            Err(status) => return self.fail(ranging.token, status),
         };
+        let Ranging { token, echo, .. } = *ranging;
         let mut ranges: Vec<FileRange> =
             ranges.into_iter().map(|(offset, length)| FileRange { offset, length }).collect();
         let room = echo.limit / FileRange::FIXED_LEN;

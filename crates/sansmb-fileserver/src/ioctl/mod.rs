@@ -4,12 +4,12 @@ mod copy;
 mod data;
 
 pub(crate) use copy::Copying;
-pub(crate) use data::Ranging;
+pub(crate) use data::{Ranging, Sparsing};
 use sansmb::{
     server::{Failure, Reply, Request, Token, op},
     wire::{
         CtlCode, FileId, IoctlFlags, IoctlRequest, IoctlResponse, NtStatus, Structure,
-        fsctl::SrvRequestResumeKey,
+        fsctl::{CompressionState, SrvRequestResumeKey},
     },
 };
 
@@ -86,6 +86,10 @@ impl FileServer {
             CtlCode::SET_ZERO_DATA => self.set_zero_data(id, token, body.input, echo),
             CtlCode::QUERY_ALLOCATED_RANGES => self.allocated_ranges(id, token, body.input, echo),
             CtlCode::FILE_LEVEL_TRIM => self.trim(id, token, body.input, echo),
+            CtlCode::GET_COMPRESSION => {
+                self.respond(token, echo.reply(&CompressionState { format: 0 }.to_vec()));
+            }
+            CtlCode::SET_COMPRESSION => self.fail(token, NtStatus::NOT_SUPPORTED),
             _ => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
         }
     }

@@ -29,10 +29,10 @@ fn o13_buffers_hold_the_fixed_part_or_are_refused() {
         assert_eq!(short.status(), NtStatus::INFO_LENGTH_MISMATCH, "{class:?}");
     }
     for (class, fixed, whole) in [
-        (FileInfoClass::ALL, 100, 100 + 18),
-        (FileInfoClass::NAME, 4, 4 + 18),
-        (FileInfoClass::NORMALIZED_NAME, 4, 4 + 16),
-        (FileInfoClass::STREAM, 24, 24 + 14),
+        (FileInfoClass::ALL, 104, 100 + 18),
+        (FileInfoClass::NAME, 8, 4 + 18),
+        (FileInfoClass::NORMALIZED_NAME, 8, 4 + 16),
+        (FileInfoClass::STREAM, 32, 24 + 14),
     ] {
         assert_eq!(client.info(&mut world, file, class).len(), whole, "{class:?}");
         let short = client.query(&mut world, file, InfoType::FILE, class.0, fixed - 1);
@@ -95,10 +95,10 @@ fn volumes_describe_themselves() {
     let unit = u64::from(size.sectors_per_allocation_unit * size.bytes_per_sector);
     assert_eq!(size.total_allocation_units * unit, 1 << 30);
     for (class, fixed) in [
-        (FsInfoClass::VOLUME, 18),
+        (FsInfoClass::VOLUME, 24),
         (FsInfoClass::SIZE, 24),
         (FsInfoClass::DEVICE, 8),
-        (FsInfoClass::ATTRIBUTE, 12),
+        (FsInfoClass::ATTRIBUTE, 16),
         (FsInfoClass::CONTROL, 48),
         (FsInfoClass::FULL_SIZE, 32),
         (FsInfoClass::OBJECT_ID, 64),

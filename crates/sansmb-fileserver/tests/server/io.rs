@@ -70,7 +70,7 @@ fn writes_at_the_end_follow_each_other() {
     let mut world = World::new();
     let mut client = world.client();
     let mut other = world.client();
-    let one = client.open(&mut world, "log", ALL);
+    let one = client.open(&mut world, "log", ALL.access(AccessMask::FILE_APPEND_DATA));
     let two = other.open(&mut world, "log", ALL.access(AccessMask::FILE_APPEND_DATA));
     world.hold = true;
     let a = client.send_write(&mut world, one, u64::MAX, b"one ");
@@ -87,6 +87,9 @@ fn writes_at_the_end_follow_each_other() {
     assert_eq!(client.answer(&mut world, close).status(), NtStatus::SUCCESS);
     world.hold = false;
     assert_eq!(client.get(&mut world, "log"), b"one two three ");
+    // Whoever may write anywhere has to say where.
+    let full = client.open(&mut world, "log", ALL);
+    assert_eq!(client.write(&mut world, full, u64::MAX, b"x"), NtStatus::INVALID_PARAMETER);
     // Whoever may only append does not overwrite.
     assert_eq!(other.write(&mut world, two, 0, b"zero"), NtStatus::ACCESS_DENIED);
     assert_eq!(other.write(&mut world, two, 14, b"four"), NtStatus::SUCCESS);
@@ -156,4 +159,26 @@ fn storage_that_fails_fails_the_request() {
     let read = client.send_read(&mut world, file, 0, 1);
     world.fail_held(0, NtStatus::UNEXPECTED_IO_ERROR);
     assert_eq!(client.answer(&mut world, read).status(), NtStatus::UNEXPECTED_IO_ERROR);
+}
+
+#[test]
+fn a_client_hears_of_a_request_that_takes_long() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let file = client.open(&mut world, "file", ALL);
+    world.hold = true;
+    let write = client.send_write(&mut world, file, 0, b"data");
+    let due = world.files.poll_timeout().expect("a time");
+    world.advance(std::time::Duration::from_millis(400));
+    assert!(!client.was_pended(&mut world, write));
+    let flush = client.send(&mut world, Command::FLUSH, &FlushRequest { file_id: file });
+    world.advance(std::time::Duration::from_millis(100));
+    assert!(client.was_pended(&mut world, write) && !client.was_pended(&mut world, flush));
+    assert!(world.files.poll_timeout().expect("the flush") > due);
+    world.run_all();
+    assert_eq!(client.answer(&mut world, write).status(), NtStatus::SUCCESS);
+    assert_eq!(client.answer(&mut world, flush).status(), NtStatus::SUCCESS);
+    assert_eq!(world.files.poll_timeout(), None);
+    world.advance(std::time::Duration::from_secs(10));
+    assert!(!client.was_pended(&mut world, flush));
 }

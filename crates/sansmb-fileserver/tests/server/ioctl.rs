@@ -183,6 +183,8 @@ fn o17_control_codes_that_do_not_fit_are_refused() {
         (FileId::ANY, CtlCode::DFS_GET_REFERRALS, &[], NtStatus::FS_DRIVER_REQUIRED),
         (FileId::ANY, CtlCode::QUERY_NETWORK_INTERFACE_INFO, &[], NtStatus::NOT_SUPPORTED),
         (FileId::ANY, CtlCode::SET_SPARSE, &[], NtStatus::FILE_CLOSED),
+        (file, CtlCode::GET_COMPRESSION, &[], NtStatus::SUCCESS),
+        (file, CtlCode::SET_COMPRESSION, &[1, 0], NtStatus::NOT_SUPPORTED),
         (file, CtlCode::SET_SPARSE, &[1], NtStatus::SUCCESS),
         (dir, CtlCode::SET_SPARSE, &[1], NtStatus::INVALID_PARAMETER),
         (file, CtlCode::SET_ZERO_DATA, &zero, NtStatus::SUCCESS),
@@ -208,7 +210,17 @@ fn zeros_and_holes() {
     let zero = ZeroData { file_offset: 65_536, beyond_final_zero: 196_608 }.to_vec();
     assert_eq!(client.ioctl(&mut world, file, CtlCode::SET_ZERO_DATA, &zero, 0).status(), NtStatus::SUCCESS);
     assert_eq!(client.read(&mut world, file, 65_535, 3), Ok(vec![1, 0, 0]));
-    let range = FileRange { offset: 0, length: 300_000 }.to_vec();
+    let range = FileRange { offset: 0, length: 400_000 }.to_vec();
+    let response = client.ioctl(&mut world, file, CtlCode::QUERY_ALLOCATED_RANGES, &range, 1000);
+    let body = response.body::<IoctlResponse<'_>>();
+    let ranges: Vec<FileRange> = FileRanges::decode(body.output).unwrap().0.iter().collect();
+    assert_eq!(ranges, [FileRange { offset: 0, length: 300_000 }], "it is not sparse");
+    assert_eq!(client.ioctl(&mut world, file, CtlCode::SET_SPARSE, &[], 0).status(), NtStatus::SUCCESS);
+    assert!(client.basic(&mut world, file).attributes.contains(FileAttributes::SPARSE_FILE));
+    let hidden = fscc::FileBasicInfo { attributes: FileAttributes::HIDDEN, ..Default::default() };
+    client.set(&mut world, file, &hidden);
+    let both = FileAttributes::HIDDEN | FileAttributes::SPARSE_FILE;
+    assert_eq!(client.basic(&mut world, file).attributes, both, "it stays sparse");
     let response = client.ioctl(&mut world, file, CtlCode::QUERY_ALLOCATED_RANGES, &range, 1000);
     let body = response.body::<IoctlResponse<'_>>();
     let ranges: Vec<FileRange> = FileRanges::decode(body.output).unwrap().0.iter().collect();

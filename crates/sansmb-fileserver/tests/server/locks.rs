@@ -57,6 +57,7 @@ fn o11_arrays_that_make_no_sense_are_refused() {
         (vec![now(exclusive(1, u64::MAX))], NtStatus::SUCCESS),
         (vec![unlock(1, u64::MAX)], NtStatus::SUCCESS),
         (vec![unlock(2, u64::MAX)], NtStatus::INVALID_LOCK_RANGE),
+        (vec![now(unlock(0, 1))], NtStatus::INVALID_PARAMETER),
         (vec![exclusive(0, 1), exclusive(2, 1)], NtStatus::INVALID_PARAMETER),
         (vec![now(exclusive(0, 1)), unlock(0, 1)], NtStatus::INVALID_PARAMETER),
         (vec![now(exclusive(0, 0))], NtStatus::SUCCESS),

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, mpsc},
+    time::Duration,
 };
 
 use sansmb::{
@@ -145,6 +146,13 @@ impl World {
         storage.submit(job, Box::new(move |outcome| done.send(outcome).unwrap()));
         let outcome = outcome.recv().unwrap();
         self.files.complete(id, outcome, self.now);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now.mono = self.now.mono.after(by);
+        self.files.handle_timeout(self.now);
+        self.settle();
     }
 
     /// Runs one job that is held.
