@@ -93,7 +93,7 @@ impl File {
 
     /// Brings what was written to stable storage.
     pub async fn flush(&self) -> Result<()> {
-        let request = FlushRequest { file_id: self.id, ..Default::default() };
+        let request = FlushRequest { file_id: self.id };
         self.share.start::<op::Flush>(&request).await?;
         Ok(())
     }

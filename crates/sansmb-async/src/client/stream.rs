@@ -27,30 +27,28 @@ impl<'f> ReadStream<'f> {
     /// The next bytes, or `None` at the end of the file. They share the memory that the socket
     /// filled.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        loop {
-            while let Some(chunk) = self.plan.poll_next() {
-                self.under_way.push_back((chunk, self.file.start_read(chunk.offset, chunk.len)));
-            }
-            let Some((chunk, op)) = self.under_way.pop_front() else { return Ok(None) };
-            let data = read_result(op.await)?;
-            let got = data.len() as u32;
-            if got > chunk.len {
-                return Err(Error::Unexpected("the server read more than was asked for"));
-            }
-            if got > 0 && got < chunk.len {
-                // The rest comes before what follows it.
-                let rest = Chunk { offset: chunk.offset + u64::from(got), len: chunk.len - got };
-                self.under_way.push_front((rest, self.file.start_read(rest.offset, rest.len)));
-            } else {
-                self.plan.done(chunk, got);
-            }
-            if data.is_empty() {
-                // What was asked for beyond the end is of no interest.
-                self.under_way.clear();
-                return Ok(None);
-            }
-            return Ok(Some(data));
+        while let Some(chunk) = self.plan.poll_next() {
+            self.under_way.push_back((chunk, self.file.start_read(chunk.offset, chunk.len)));
         }
+        let Some((chunk, op)) = self.under_way.pop_front() else { return Ok(None) };
+        let data = read_result(op.await)?;
+        let got = data.len() as u32;
+        if got > chunk.len {
+            return Err(Error::Unexpected("the server read more than was asked for"));
+        }
+        if got > 0 && got < chunk.len {
+            // The rest comes before what follows it.
+            let rest = Chunk { offset: chunk.offset + u64::from(got), len: chunk.len - got };
+            self.under_way.push_front((rest, self.file.start_read(rest.offset, rest.len)));
+        } else {
+            self.plan.done(chunk, got);
+        }
+        if data.is_empty() {
+            // What was asked for beyond the end is of no interest.
+            self.under_way.clear();
+            return Ok(None);
+        }
+        Ok(Some(data))
     }
 }
 
