@@ -279,6 +279,7 @@ impl Pair {
 
     /// How `op` ended; panics when it has not.
     pub fn result(&mut self, op: OpId) -> Result<client::Outcome, client::OpError> {
+        self.collect();
         let at = self
             .client_events
             .iter()

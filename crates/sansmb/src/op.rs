@@ -27,6 +27,11 @@ pub trait Op: core::fmt::Debug + Sized + 'static {
         0
     }
 
+    /// How many bytes the response may carry at most.
+    fn asked(request: &Self::Request<'_>) -> u32 {
+        Self::payload(request)
+    }
+
     /// The file that later members of a compound mean, where the response names one.
     fn opened(_response: &Self::Response<'_>) -> Option<FileId> {
         None
@@ -116,7 +121,10 @@ op! {
     on_file!{}
     fn payload(request: &Self::Request<'_>) -> u32 {
         let sent = request.input.len() as u32;
-        sent.max(request.max_input_response.saturating_add(request.max_output_response))
+        sent.max(Self::asked(request))
+    }
+    fn asked(request: &Self::Request<'_>) -> u32 {
+        request.max_input_response.saturating_add(request.max_output_response)
     }
 }
 op! {
@@ -141,6 +149,9 @@ op! {
     on_file!{}
     fn payload(request: &Self::Request<'_>) -> u32 {
         request.output_buffer_length.max(request.input.len() as u32)
+    }
+    fn asked(request: &Self::Request<'_>) -> u32 {
+        request.output_buffer_length
     }
 }
 op! {

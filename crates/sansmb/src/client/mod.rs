@@ -94,6 +94,7 @@ pub struct Member {
     head: Vec<u8>,
     charge: u16,
     payload: Payload,
+    asked: u32,
 }
 
 impl Member {
@@ -103,14 +104,15 @@ impl Member {
         let mut head = blank_head();
         request.encode(&mut Writer::resume(&mut head, 0));
         let charge = charge(O::payload(request));
-        Self { command: O::COMMAND, head, charge, payload: Payload::Empty }
+        Self { command: O::COMMAND, head, charge, payload: Payload::Empty, asked: O::asked(request) }
     }
 
     /// A WRITE whose data is not copied.
     pub fn write(request: &WriteRequest<'_, Bulk>, data: Payload) -> Self {
         let mut head = blank_head();
         request.encode_head(&mut Writer::resume(&mut head, 0));
-        Self { command: Command::WRITE, head, charge: charge(data.len() as u32), payload: data }
+        let charge = charge(data.len() as u32);
+        Self { command: Command::WRITE, head, charge, payload: data, asked: 0 }
     }
 }
 
@@ -367,7 +369,8 @@ impl Client {
             Header { command: member.command, tree_id: to.tree, session_id: to.session, ..Header::default() };
         let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
         let charge = if multi_credit { member.charge } else { 1 };
-        Queued { op, header, charge, head: member.head, payload: member.payload, kind: Kind::Plain }
+        let Member { head, payload, asked, .. } = member;
+        Queued { op, header, charge, head, payload, kind: Kind::Plain, asked }
     }
 
     fn send_validation(&mut self, op: OpId, session: SessionId, tree: TreeId) {

@@ -45,6 +45,7 @@ impl Client {
                 session: SessionId(0),
                 tree: TreeId(0),
                 async_id: None,
+                asked: 0,
                 signed: false,
                 encrypted: false,
             },

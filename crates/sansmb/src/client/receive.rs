@@ -13,8 +13,8 @@ use crate::{
     time::Now,
     wire::{
         Body, Command, DecodeError, DecodeErrorKind, ErrorResponse, Flags, Header, IoctlResponse,
-        LeaseBreakNotification, NtStatus, OplockBreak, PROTOCOL_ID, SessionId, ShareFlags, TransformHeader,
-        TreeConnectResponse, TreeId,
+        LeaseBreakNotification, NotificationType, NtStatus, OplockBreak, PROTOCOL_ID,
+        ServerToClientNotification, SessionId, ShareFlags, TransformHeader, TreeConnectResponse, TreeId,
     },
 };
 
@@ -70,6 +70,10 @@ impl Client {
             if !header.is_response() {
                 return Err(CloseReason::Violation("a request came from the server"));
             }
+            let unsolicited = header.message_id == u64::MAX;
+            if encrypted.is_some_and(|session| !unsolicited && header.session_id != session) {
+                return Err(CloseReason::Violation("SessionId differs from that of the transform"));
+            }
             self.message(header, message, encrypted)?;
         }
         Ok(())
@@ -81,6 +85,10 @@ impl Client {
         message: Bytes,
         encrypted: Option<SessionId>,
     ) -> Result<(), CloseReason> {
+        // A signed notification has a random MessageId, [MS-SMB2] 4.11.1.
+        if header.command == Command::SERVER_TO_CLIENT_NOTIFICATION {
+            return self.notification(&header, &message, encrypted);
+        }
         if header.message_id == u64::MAX {
             return self.unsolicited(&header, &message);
         }
@@ -105,6 +113,7 @@ impl Client {
         self.verify(&header, &message, encrypted)?;
         self.grant(&header);
         let Some(pending) = self.pending.remove(&header.message_id) else { return Ok(()) };
+        self.drop_ended(pending.session);
         let result = self.complete(&pending, header, message);
         if let Err(reason) = result
             && pending.kind == Kind::Plain
@@ -124,20 +133,27 @@ impl Client {
             (_, Kind::Probe) => Ok(()),
             (_, Kind::Validate) => self.validated(pending, &header, &message),
             (Command::TREE_CONNECT, Kind::Plain) => self.tree_connected(pending, header, message),
-            (command, Kind::Plain) => {
-                if command == Command::LOGOFF && header.status == NtStatus::SUCCESS {
-                    self.sessions.remove(&pending.session);
-                }
-                if let (Command::TREE_DISCONNECT, Some(session)) =
-                    (command, self.sessions.get_mut(&pending.session))
-                {
+            (_, Kind::Plain) => self.answered(pending, header, message),
+        }
+    }
+
+    fn answered(&mut self, pending: &Pending, header: Header, message: Bytes) -> Result<(), CloseReason> {
+        let result = outcome(header, message)?;
+        if let Ok(response) = &result {
+            check_body(response, pending.asked)?;
+        }
+        match pending.command {
+            Command::LOGOFF if result.is_ok() => self.end_session(pending.session),
+            Command::TREE_DISCONNECT => {
+                if let Some(session) = self.sessions.get_mut(&pending.session) {
                     session.trees.remove(&pending.tree);
                 }
-                let result = outcome(header, message)?.map(Outcome::Response);
-                self.events.push_back(Event::Done { op: pending.op, result });
-                Ok(())
             }
+            _ => {}
         }
+        let result = result.map(Outcome::Response);
+        self.events.push_back(Event::Done { op: pending.op, result });
+        Ok(())
     }
 
     fn grant(&mut self, header: &Header) {
@@ -179,13 +195,53 @@ impl Client {
                 });
                 Ok(())
             }
-            Command::SERVER_TO_CLIENT_NOTIFICATION => {
-                if self.sessions.remove(&header.session_id).is_some() {
-                    self.events.push_back(Event::SessionClosed(header.session_id));
+            // [MS-SMB2] 3.2.5.1.2: thrown away.
+            _ => Ok(()),
+        }
+    }
+
+    /// [MS-SMB2] 3.2.5.20 and 4.11.1. One that is less protected than its session is thrown away:
+    /// it may come from anybody.
+    fn notification(
+        &mut self,
+        header: &Header,
+        message: &[u8],
+        encrypted: Option<SessionId>,
+    ) -> Result<(), CloseReason> {
+        let id = header.session_id;
+        let Some(session) = self.sessions.get(&id).filter(|s| !s.ended) else { return Ok(()) };
+        if encrypted.is_none() {
+            match &session.signer {
+                Some(signer) if header.flags.contains(Flags::SIGNED) => {
+                    verify_message(&**signer, message, &[])?;
                 }
-                Ok(())
+                _ if session.signs => return Ok(()),
+                _ => {}
             }
-            _ => Err(CloseReason::Violation("an unsolicited message is no break and no notification")),
+            if session.encrypt {
+                return Ok(());
+            }
+        }
+        let notification = ServerToClientNotification::decode(message)?;
+        if notification.notification_type == NotificationType::NOTIFY_SESSION_CLOSED {
+            self.end_session(id);
+            self.events.push_back(Event::SessionClosed(id));
+        }
+        Ok(())
+    }
+
+    /// A session is over. Answers that are under way are still taken.
+    fn end_session(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.ended = true;
+        }
+        self.drop_ended(id);
+    }
+
+    fn drop_ended(&mut self, id: SessionId) {
+        let ended = self.sessions.get(&id).is_some_and(|s| s.ended);
+        if ended && !self.pending.values().any(|p| p.session == id) {
+            self.sessions.remove(&id);
         }
     }
 
@@ -257,6 +313,28 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Whether the body of a success parses and carries no more than was asked for.
+fn check_body(response: &Response, asked: u32) -> Result<(), CloseReason> {
+    let carried = match response.command() {
+        Command::READ => response.body::<op::Read>()?.data.len(),
+        Command::IOCTL => {
+            let body = response.body::<op::Ioctl>()?;
+            body.output.len().saturating_add(body.input.len())
+        }
+        Command::QUERY_DIRECTORY => response.body::<op::QueryDirectory>()?.buffer.len(),
+        Command::QUERY_INFO => response.body::<op::QueryInfo>()?.buffer.len(),
+        Command::CHANGE_NOTIFY => response.body::<op::ChangeNotify>()?.buffer.len(),
+        Command::CREATE => response.body::<op::Create>().map(|_| 0)?,
+        Command::WRITE => response.body::<op::Write>().map(|_| 0)?,
+        Command::CLOSE => response.body::<op::Close>().map(|_| 0)?,
+        _ => 0,
+    };
+    if carried > asked as usize {
+        return Err(CloseReason::Violation("an answer carries more than was asked for"));
+    }
+    Ok(())
 }
 
 /// Answers that a server cannot sign since it does not know the session.

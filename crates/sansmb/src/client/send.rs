@@ -12,7 +12,7 @@ use crate::{
     conn::MessageBuffer,
     crypto::{seal_message, sign_message},
     time::Now,
-    wire::{Body, Command, EmptyBody, Flags, HEADER_LEN, Header, TransformHeader, Writer},
+    wire::{Body, Command, EmptyBody, Flags, HEADER_LEN, Header, NtStatus, TransformHeader, Writer},
 };
 
 const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
@@ -107,17 +107,30 @@ impl Client {
                 if ready && self.pending.is_empty() {
                     if let Some(members) = self.queue.pop_front() {
                         for member in members {
-                            self.refuse(&member, OpError::Misuse("the server grants too few credits"));
+                            let error = OpError::Incompatible("the server grants too few credits");
+                            self.refuse(&member, error);
                         }
                     }
                     continue;
                 }
                 return;
             }
-            if let Some(members) = self.queue.pop_front() {
+            let members = self.queue.pop_front().unwrap_or_default();
+            if members.iter().all(|m| self.may_send(m)) {
                 self.transmit(members, now);
+                continue;
+            }
+            let status = NtStatus::USER_SESSION_DELETED;
+            for member in &members {
+                self.refuse(member, OpError::Status { status, data: Bytes::new() });
             }
         }
+    }
+
+    /// Without its session a request would go out unsigned and in the clear.
+    fn may_send(&self, member: &Queued) -> bool {
+        let session = self.sessions.get(&member.header.session_id);
+        member.kind == Kind::LogOn || session.is_some_and(|s| !s.ended)
     }
 
     fn transmit(&mut self, mut members: Vec<Queued>, now: Now) {
@@ -168,20 +181,20 @@ impl Client {
             {
                 let _ = sign_message(&**signer, part, &[]);
             }
-            self.expect(&member.header, member.op, member.kind, encrypted, now);
+            self.expect(&member.header, member.op, member.kind, member.asked, encrypted, now);
         }
         self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(session));
     }
 
     fn transmit_one(&mut self, member: Queued, encrypted: bool, now: Now) {
-        let Queued { header, mut head, payload, op, kind, .. } = member;
+        let Queued { header, mut head, payload, op, kind, asked, .. } = member;
         self.hash_request(op, kind, &head);
         if header.flags.contains(Flags::SIGNED)
             && let Some(signer) = self.sessions.get(&header.session_id).and_then(|s| s.signer.as_ref())
         {
             let _ = sign_message(&**signer, &mut head, &[payload.as_slice()]);
         }
-        self.expect(&header, op, kind, encrypted, now);
+        self.expect(&header, op, kind, asked, encrypted, now);
         let session = encrypted.then_some(header.session_id);
         match payload {
             Payload::Buffer(buffer) => {
@@ -256,7 +269,7 @@ impl Client {
         }
     }
 
-    fn expect(&mut self, header: &Header, op: OpId, kind: Kind, encrypted: bool, now: Now) {
+    fn expect(&mut self, header: &Header, op: OpId, kind: Kind, asked: u32, encrypted: bool, now: Now) {
         let pending = Pending {
             op,
             kind,
@@ -264,6 +277,7 @@ impl Client {
             session: header.session_id,
             tree: header.tree_id,
             async_id: None,
+            asked,
             signed: header.flags.contains(Flags::SIGNED),
             encrypted,
         };

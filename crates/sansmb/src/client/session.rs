@@ -101,7 +101,8 @@ impl Client {
             Header { command: Command::SESSION_SETUP, session_id: log_on.session, ..Header::default() };
         let kind = Kind::LogOn;
         let now = self.now;
-        self.submit([Queued { op, header, charge: 1, head, payload: Payload::Empty, kind }].into(), now);
+        let payload = Payload::Empty;
+        self.submit([Queued { op, header, charge: 1, head, payload, kind, asked: 0 }].into(), now);
     }
 
     /// A SESSION_SETUP request goes into the pre-authentication hash of its session.

@@ -19,6 +19,8 @@ pub(super) struct Queued {
     pub(super) head: Vec<u8>,
     pub(super) payload: Payload,
     pub(super) kind: Kind,
+    /// The most bytes that the answer may carry.
+    pub(super) asked: u32,
 }
 
 /// What a response means beyond its command.
@@ -43,6 +45,7 @@ pub(super) struct Pending {
     pub(super) session: SessionId,
     pub(super) tree: TreeId,
     pub(super) async_id: Option<u64>,
+    pub(super) asked: u32,
     pub(super) signed: bool,
     pub(super) encrypted: bool,
 }
@@ -71,6 +74,8 @@ pub(super) struct Session {
     pub(super) signs: bool,
     /// Encrypt all that is sent and take nothing else.
     pub(super) encrypt: bool,
+    /// It is over; only answers that are under way still need it.
+    pub(super) ended: bool,
     pub(super) next_nonce: u64,
     pub(super) trees: BTreeMap<TreeId, Tree>,
 }
