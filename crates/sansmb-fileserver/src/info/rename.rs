@@ -227,5 +227,10 @@ impl FileServer {
         };
         let changes = [Change { path: &old, action: gone }, Change { path: &new, action: come }];
         self.report_all(volume, &changes, kind);
+        if !directory {
+            // The archive attribute of a file is set by it, and Windows tells of that too.
+            let kind = CompletionFilter::ATTRIBUTES | CompletionFilter::CREATION;
+            self.report_path(volume, &new, NotifyAction::MODIFIED, kind);
+        }
     }
 }

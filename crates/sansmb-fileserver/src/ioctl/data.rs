@@ -53,7 +53,8 @@ impl FileServer {
         if file.directory {
             return self.fail(token, NtStatus::INVALID_PARAMETER);
         }
-        let writing = AccessMask::FILE_WRITE_DATA | AccessMask::FILE_WRITE_ATTRIBUTES;
+        let writing =
+            AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA | AccessMask::FILE_WRITE_ATTRIBUTES;
         if let Err(status) = self.demand(id, writing) {
             return self.fail(token, status);
         }

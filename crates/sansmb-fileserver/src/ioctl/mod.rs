@@ -89,7 +89,11 @@ impl FileServer {
             CtlCode::GET_COMPRESSION => {
                 self.respond(token, echo.reply(&CompressionState { format: 0 }.to_vec()));
             }
-            CtlCode::SET_COMPRESSION => self.fail(token, NtStatus::NOT_SUPPORTED),
+            CtlCode::SET_COMPRESSION => match CompressionState::decode(body.input) {
+                Ok(CompressionState { format: 0 }) => self.respond(token, echo.reply(&[])),
+                Ok(_) => self.fail(token, NtStatus::NOT_SUPPORTED),
+                Err(_) => self.fail(token, NtStatus::INVALID_PARAMETER),
+            },
             _ => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
         }
     }

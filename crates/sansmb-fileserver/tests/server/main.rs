@@ -12,3 +12,4 @@ mod notify;
 mod pipes;
 mod races;
 mod sessions;
+mod storm;

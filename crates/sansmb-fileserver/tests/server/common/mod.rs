@@ -255,6 +255,15 @@ impl World {
         client
     }
 
+    /// Closes all transports.
+    pub(crate) fn close_all(&mut self) {
+        let conns: Vec<ConnId> = self.partial.keys().copied().collect();
+        for conn in conns {
+            self.server.eof(conn);
+            self.settle();
+        }
+    }
+
     /// Closes a client's transport.
     pub(crate) fn drop_client(&mut self, client: &Client) {
         self.server.eof(client.conn);
