@@ -37,8 +37,8 @@ pub struct FileServer {
     /// Directories that are watched, and by which opens.
     pub(crate) watches: BTreeMap<PathKey, BTreeSet<OpenId>>,
     pub(crate) groups: BTreeMap<GroupId, Group>,
-    pub(crate) waiting: BTreeMap<RequestId, Waiting>,
-    pub(crate) waiting_by_conn: BTreeMap<ConnId, usize>,
+    /// Requests that wait for something, by connection.
+    waiting: BTreeMap<ConnId, BTreeMap<RequestId, Waiting>>,
     /// Files that were deleted while lookups ran, each with the first job that came after.
     pub(crate) deleted: BTreeMap<NodeId, JobId>,
     tasks: BTreeMap<JobId, Task>,
@@ -101,7 +101,6 @@ impl FileServer {
             watches: BTreeMap::new(),
             groups: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            waiting_by_conn: BTreeMap::new(),
             deleted: BTreeMap::new(),
             tasks: BTreeMap::new(),
             lookups: BTreeSet::new(),
@@ -145,7 +144,7 @@ impl FileServer {
             _ => {}
         }
         if let Some(request) = self.current.take()
-            && !self.waiting.contains_key(&request)
+            && self.waits(request).is_none()
         {
             self.silent.insert(request);
             self.slow.push_back((now.mono.after(self.config.limits.interim_after), request));
@@ -207,7 +206,7 @@ impl FileServer {
             opens: self.opens.len() + self.creating.len(),
             nodes: self.nodes.len(),
             locks: self.nodes.iter().map(|node| node.locks.len()).sum(),
-            waiting: self.waiting.len(),
+            waiting: self.waiting.values().map(BTreeMap::len).sum(),
             watches: self.watches.len(),
             jobs: self.tasks.len(),
         }
@@ -355,34 +354,33 @@ impl FileServer {
 
     /// Notes that a request waits, and tells the client, unless too many of its connection do.
     pub(crate) fn wait(&mut self, id: RequestId, waiting: Waiting) -> Result<(), NtStatus> {
-        let count = self.waiting_by_conn.entry(id.conn).or_default();
-        if *count >= self.config.limits.waiting_per_connection {
+        let limit = self.config.limits.waiting_per_connection;
+        if self.waiting.get(&id.conn).map_or(0, BTreeMap::len) >= limit {
             return Err(NtStatus::INSUFFICIENT_RESOURCES);
         }
-        *count += 1;
-        self.waiting.insert(id, waiting);
+        self.waiting.entry(id.conn).or_default().insert(id, waiting);
         self.push_answer(id, Answer::Pend(id));
         Ok(())
     }
 
     /// A request waits no longer.
     pub(crate) fn stop_waiting(&mut self, id: RequestId) {
-        if self.waiting.remove(&id).is_none() {
-            return;
-        }
-        if let Some(count) = self.waiting_by_conn.get_mut(&id.conn) {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting_by_conn.remove(&id.conn);
-            }
+        let Some(requests) = self.waiting.get_mut(&id.conn) else { return };
+        requests.remove(&id);
+        if requests.is_empty() {
+            self.waiting.remove(&id.conn);
         }
     }
 
+    fn waits(&self, id: RequestId) -> Option<Waiting> {
+        self.waiting.get(&id.conn)?.get(&id).copied()
+    }
+
     fn cancel(&mut self, request: RequestId) {
-        match self.waiting.get(&request) {
-            Some(Waiting::Lock(node)) => self.cancel_lock(*node, request),
-            Some(Waiting::Notify(open)) => self.cancel_notify(*open, request),
-            Some(Waiting::Pipe(open)) => self.cancel_pipe(*open, request),
+        match self.waits(request) {
+            Some(Waiting::Lock(node)) => self.cancel_lock(node, request),
+            Some(Waiting::Notify(open)) => self.cancel_notify(open, request),
+            Some(Waiting::Pipe(open)) => self.cancel_pipe(open, request),
             None => {}
         }
     }
@@ -390,8 +388,7 @@ impl FileServer {
     /// Requests of a connection that is gone answer to nobody, but where its session lives on over
     /// another connection they must not hold on to anything either.
     fn connection_closed(&mut self, conn: ConnId) {
-        let requests: Vec<RequestId> = self.waiting.keys().filter(|id| id.conn == conn).copied().collect();
-        for request in requests {
+        for request in self.waiting.get(&conn).cloned().unwrap_or_default().into_keys() {
             self.cancel(request);
         }
     }

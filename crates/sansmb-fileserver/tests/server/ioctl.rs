@@ -104,6 +104,28 @@ fn o16_copies_above_the_limits_are_told_the_limits() {
 }
 
 #[test]
+fn o16_buffers_outside_the_message_are_refused() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let file = client.open(&mut world, "file", ALL);
+    let request = IoctlRequest {
+        ctl_code: CtlCode::SET_SPARSE,
+        file_id: file,
+        flags: IoctlFlags::IS_FSCTL,
+        input: &[1],
+        ..Default::default()
+    };
+    // InputOffset and InputCount, OutputOffset and OutputCount.
+    for (at, value) in [(88, 8_u32), (88, 0xFFFF_FFF0), (92, 100), (92, u32::MAX), (104, u32::MAX)] {
+        let mut message = client.raw(Command::IOCTL, &request);
+        message[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        client.send_frame(&mut world, &message);
+        let id = client.last;
+        assert_eq!(client.answer(&mut world, id).status(), NtStatus::INVALID_PARAMETER, "{at} {value:#x}");
+    }
+}
+
+#[test]
 fn o16_a_copy_needs_rights_on_both_sides_and_one_session() {
     let mut world = World::new();
     let mut client = world.client();

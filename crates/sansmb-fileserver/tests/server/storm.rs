@@ -81,7 +81,7 @@ impl Player {
         let range = (dice.roll(20) as u64, dice.roll(10) as u64);
         let client = &mut self.client;
         match dice.roll(20) {
-            0..=3 => return self.create(world, dice),
+            0..=3 => self.create(world, dice),
             4 => {
                 self.files.retain(|id| *id != file);
                 client.send_close(world, file);
