@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod client;
 mod conn;
+pub mod files;
 mod info;
 mod memory;
 mod rpc;
@@ -16,6 +17,7 @@ mod wire;
 pub use auth::{ntlm_client, ntlm_server, spnego_client, spnego_server};
 pub use client::{client_bytes, client_ops};
 pub use conn::{compound, compression, credits, frame, transform, verify};
+pub use files::fileserver_ops;
 pub use info::{fsctl, info, security};
 pub use rpc::rpc;
 pub use server::{server_bytes, server_ops};

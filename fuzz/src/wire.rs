@@ -31,11 +31,12 @@ pub(crate) fn print(value: &impl Debug) {
     let _ = write!(Nowhere, "{value:?}");
 }
 
-/// Prints what an input stands for where `FUZZ_SHOW` is set: to look at what was found.
-pub(crate) fn show(script: &impl Debug) {
+/// Prints what an input stands for, and what comes of it, where `FUZZ_SHOW` is set: to look at what
+/// was found.
+pub(crate) fn show(what: &impl Debug) {
     static SHOW: LazyLock<bool> = LazyLock::new(|| std::env::var_os("FUZZ_SHOW").is_some());
     if *SHOW {
-        eprintln!("{script:#?}");
+        eprintln!("{what:#?}");
     }
 }
 

@@ -108,6 +108,14 @@ mod server_side {
     }
 
     #[test]
+    fn a_guest_that_is_refused_for_want_of_a_key_is_no_session_for_the_application() {
+        let guest = Answer { kind: 3, n: 0 };
+        let open = Step::Open { dialect: 0, sessions: 1, answer: guest };
+        let settings = Settings { require_signing: true, ..Settings::default() };
+        Script { settings, steps: vec![open] }.play();
+    }
+
+    #[test]
     fn a_cancel_right_behind_its_request_comes_after_it() {
         let request = super::frame(&Ask::new(Kind::ChangeNotify), 3);
         let cancel = super::frame(&Ask::new(Kind::Cancel), 3);

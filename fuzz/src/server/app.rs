@@ -144,6 +144,16 @@ impl App {
         self.sessions.insert(session, true);
     }
 
+    /// Every session that was heard of is over.
+    pub(crate) fn check_end(&self) {
+        assert!(self.owed.is_empty());
+        assert!(
+            self.sessions.values().all(|over| *over),
+            "sessions whose end is not told: {:?}",
+            self.sessions
+        );
+    }
+
     /// The `nth` session that was heard of.
     pub(crate) fn session(&self, nth: usize) -> Option<SessionId> {
         self.sessions.keys().nth(nth % self.sessions.len().max(1)).copied()
@@ -266,10 +276,11 @@ impl App {
             _ => Ok(AuthReply::Done { token, identity: user(kind), session_key: SessionKey::new(key) }),
         };
         let session = request.origin.session;
+        let failed = result.is_err();
         let known = server.sessions().identity(session).is_some();
         let result = server.respond_auth(request.token, &request.message, result);
-        // The end of a half-open session is not told: nothing can be open in it.
-        if !known && server.sessions().identity(session).is_none() && how.kind % 8 != 5 {
+        // That a half-open session ends with the failure is not told: we said so ourselves.
+        if failed && !known {
             self.sessions.insert(session, true);
         }
         result

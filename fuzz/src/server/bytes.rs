@@ -60,6 +60,7 @@ pub fn server_bytes(data: &[u8]) {
         app.poll(&mut server);
         server.remove(conn);
         app.poll(&mut server);
+        app.check_end();
         assert!(server.sessions().is_empty(), "sessions without a connection");
     });
 }

@@ -9,4 +9,5 @@ mod requests;
 pub use app::Answer;
 pub use bytes::server_bytes;
 pub use ops::{Script, Settings, Step, server_ops};
-pub use requests::{Ask, Id, Kind, first_request};
+pub(crate) use peer::Peer;
+pub use requests::{Ask, Kind, first_request};

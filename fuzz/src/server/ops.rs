@@ -245,7 +245,7 @@ impl World {
             self.server.remove(conn);
             self.app.poll(&mut self.server);
         }
-        assert!(self.app.owed.is_empty());
+        self.app.check_end();
         assert!(self.server.sessions().is_empty(), "sessions without a connection");
         assert_eq!(self.server.poll_timeout(), None);
     }

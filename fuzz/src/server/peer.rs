@@ -14,7 +14,9 @@ use sansmb::{
 };
 use sansmb_crypto::NullCrypto;
 
-use super::requests::{Ask, Context, Id, Kind, message};
+use crate::wire::show;
+
+use super::requests::{Ask, Context, Kind, message};
 
 /// A request that was sent.
 #[derive(Debug)]
@@ -70,6 +72,8 @@ impl Peer {
         match nth {
             254 => SessionId(0),
             255 => SessionId(u64::MAX),
+            // The first one has most of what there is.
+            0..160 => self.sessions.first().copied().unwrap_or_default(),
             _ => pick(&self.sessions, nth).unwrap_or_default(),
         }
     }
@@ -96,6 +100,9 @@ impl Peer {
         let start = frame.len();
         let mut must_end = None;
         for (at, ask) in asks.iter().enumerate() {
+            // The first of a frame is related to nothing, but for one in four.
+            let flags = if at == 0 && ask.flags & 0x40 == 0 { ask.flags & !2 } else { ask.flags };
+            let ask = &Ask { flags, ..*ask };
             let id = self.message_id(ask);
             if at > 0 {
                 frame.resize(start + (frame.len() - start).next_multiple_of(8), 0);
@@ -117,24 +124,20 @@ impl Peer {
         self.feed(server, &frame, true, chunk, now);
         if let Some(id) = must_end
             && alive
+            && !self.wild
         {
             assert!(!self.is_alive(server), "MessageId {id} is used twice and nobody minds");
         }
     }
 
     fn message_id(&self, ask: &Ask) -> u64 {
-        match ask.id {
-            Id::Next => self.next_id,
-            Id::Skip(n) => self.next_id.saturating_add(n.into()),
-            Id::Again(n) => self.used.iter().rev().nth(n.into()).copied().unwrap_or(self.next_id),
-            Id::Far(id) => id,
-        }
+        ask.id(self.next_id, |nth| self.used.iter().rev().nth(nth).copied())
     }
 
     /// Notes a request. Some: the id was used before.
     fn charge(&mut self, ask: &Ask, id: u64, sealed: bool) -> Option<u64> {
         let multi = self.dialect != Dialect::SMB2_0_2 && ask.command() != Command::NEGOTIATE;
-        let charge = if multi { u64::from(ask.charge).max(1) } else { 1 };
+        let charge = if multi { u64::from(ask.charge()).max(1) } else { 1 };
         let ids = id..id.saturating_add(charge);
         let again = ids.clone().find(|id| self.used.contains(id));
         self.charged += charge;
@@ -165,7 +168,8 @@ impl Peer {
         let waiting: Vec<(u64, Option<u64>)> =
             self.sent.iter().filter(|(_, s)| !s.answered).map(|(id, s)| (*id, s.async_id)).collect();
         let Some((id, async_id)) = pick(&waiting, nth) else { return };
-        let ask = Ask { flags: signed.into(), ..Ask::new(Kind::Cancel) };
+        let flags = if signed { 1 } else { 0x80 };
+        let ask = Ask { flags, ..Ask::new(Kind::Cancel) };
         let mut frame = message(&ask, &self.context(&ask, id));
         if let (Some(async_id), Ok(mut header)) = (async_id, Header::decode(&frame)) {
             header.set_async_id(async_id);
@@ -208,6 +212,7 @@ impl Peer {
 
     fn answer(&mut self, header: &Header, message: &[u8]) {
         assert!(header.is_response());
+        show(&format_args!("answer to {}: {}", header.command, header.status));
         self.granted += u64::from(header.credits);
         if header.status.0 >> 30 != 3 {
             self.learn(header, message);
@@ -247,6 +252,19 @@ impl Peer {
 
     fn is_alive(&self, server: &mut Server) -> bool {
         server.channel(self.conn).is_some_and(|channel| channel.close_reason().is_none())
+    }
+
+    /// A LOGOFF for each session that was heard of.
+    pub(crate) fn log_offs(&self) -> Vec<Ask> {
+        let len = self.sessions.len();
+        let names = |nth: usize| (160..=253_u8).find(|name| usize::from(*name) % len == nth);
+        (0..len).filter_map(names).map(|session| Ask { session, ..Ask::new(Kind::Logoff) }).collect()
+    }
+
+    /// Whether one more request in order is allowed, and its answer in the books.
+    pub(crate) fn can_ask(&mut self, server: &mut Server) -> bool {
+        self.receive(server, usize::MAX);
+        !self.wild && self.is_alive(server) && self.granted > self.charged && self.next_id < self.granted
     }
 
     /// Everything is answered and taken: nothing may be left.

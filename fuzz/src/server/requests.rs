@@ -10,6 +10,8 @@ use sansmb::wire::{
     U16List, Utf16Buf, WriteRequest, Writer, fsctl::ValidateNegotiateRequest,
 };
 
+use crate::files::FileRequest;
+
 /// What is asked.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -37,24 +39,16 @@ pub enum Kind {
     /// A command that there is, with a body that is none.
     Malformed,
     Unknown,
-}
-
-/// The MessageId of a request.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-pub enum Id {
-    Next,
-    /// Out of order, but perhaps allowed.
-    Skip(u8),
-    /// One that was used, so many before.
-    Again(u8),
-    Far(u64),
+    /// One of those that a file server is asked, see [`crate::files`].
+    File(FileRequest),
 }
 
 /// One request, in terms of what its client has.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Ask {
     pub kind: Kind,
-    pub id: Id,
+    /// The MessageId: mostly the next one, see [`Ask::id`].
+    pub id: u8,
     pub charge: u8,
     pub credits: u8,
     pub session: u8,
@@ -67,11 +61,28 @@ pub struct Ask {
 impl Ask {
     /// The plainest request of a kind.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, id: Id::Next, charge: 1, credits: 20, session: 0, tree: 0, file: 0, flags: 1, n: 64 }
+        Self { kind, id: 0, charge: 1, credits: 20, session: 0, tree: 0, file: 0, flags: 1, n: 64 }
     }
 
+    /// The MessageId, where `next` is the next in order and `again` gives those that were used, the
+    /// latest first.
+    pub(crate) fn id(&self, next: u64, again: impl FnOnce(usize) -> Option<u64>) -> u64 {
+        match self.id {
+            0..224 => next,
+            224..240 => next.saturating_add(u64::from(self.id % 16)),
+            240..252 => again(usize::from(self.id % 12)).unwrap_or(next),
+            _ => u64::from(self.n) << (self.id % 4 * 16),
+        }
+    }
+
+    /// CreditCharge, mostly a small one.
+    pub(crate) fn charge(&self) -> u16 {
+        if self.charge < 224 { u16::from(self.charge % 3) } else { self.charge.into() }
+    }
+
+    /// Signed, but for one in four.
     pub(crate) fn signed(&self) -> bool {
-        self.flags & 1 != 0
+        self.flags & 0x81 != 0x80
     }
 
     pub(crate) fn related(&self) -> bool {
@@ -101,6 +112,7 @@ impl Ask {
             Kind::OplockBreak | Kind::LeaseBreak => Command::OPLOCK_BREAK,
             Kind::Malformed => Command(self.n % 19),
             Kind::Unknown => Command(self.n),
+            Kind::File(request) => request.command(),
         }
     }
 }
@@ -129,7 +141,7 @@ pub(crate) fn message(ask: &Ask, context: &Context) -> Vec<u8> {
     flags.set(Flags::RELATED_OPERATIONS, ask.related());
     flags.set(Flags::REPLAY_OPERATION, ask.flags & 0x30 == 0x30);
     let header = Header {
-        credit_charge: ask.charge.into(),
+        credit_charge: ask.charge(),
         command: ask.command(),
         credits: ask.credits.into(),
         flags,
@@ -250,6 +262,7 @@ fn body(ask: &Ask, context: &Context, w: &mut Writer<'_>) {
         Kind::SetInfo => SetInfoRequest { file_id, buffer: &bytes, ..Default::default() }.encode(w),
         Kind::OplockBreak => OplockBreak { file_id, ..Default::default() }.encode(w),
         Kind::LeaseBreak => LeaseBreakAcknowledgment::default().encode(w),
+        Kind::File(request) => request.encode(file_id, w),
         Kind::Malformed => w.bytes(&bytes),
         Kind::Logoff | Kind::TreeDisconnect | Kind::Cancel | Kind::Echo | Kind::Unknown => {
             EmptyBody::default().encode(w);

@@ -128,7 +128,9 @@ impl Sessions {
         let keyless = identity.kind != IdentityKind::User;
         let policy = channel.config.encryption;
         if keyless && (channel.config.require_signing || policy == EncryptionPolicy::Required) {
-            self.end_failed(id, channel, events);
+            // The application believes that somebody is logged on.
+            self.forget(id, Some(channel));
+            events.push_back(Event::SessionEnded { session: id });
             return channel.respond(token, Err(NtStatus::ACCESS_DENIED.into()));
         }
         let fresh = channel.sessions.get(&id).is_some_and(|s| s.phase == Phase::Establishing);

@@ -1,0 +1,8 @@
+//! The file server: several clients, files in memory, jobs that end in any order.
+
+mod ops;
+mod requests;
+mod store;
+
+pub use ops::{Script, Step, fileserver_ops};
+pub use requests::{FileAsk, FileRequest};
