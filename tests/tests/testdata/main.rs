@@ -4,7 +4,8 @@ mod body;
 mod capture;
 mod captures;
 mod sessions;
-mod transcript;
+
+use sansmb_tests::transcript::{self, hex};
 
 /// A folder of `testdata`.
 fn testdata(folder: &str) -> std::path::PathBuf {
@@ -21,10 +22,4 @@ fn files(folder: &str, ending: &str) -> Vec<std::path::PathBuf> {
     files.sort();
     assert!(!files.is_empty(), "no {ending} in {folder}");
     files
-}
-
-/// The bytes of a string of hexadecimal digits.
-fn hex(digits: &str) -> Vec<u8> {
-    assert!(digits.len().is_multiple_of(2), "half a byte: {digits}");
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }

@@ -2,8 +2,8 @@
 
 use sansmb::wire::{Header, SMB1_PROTOCOL_ID, Smb1Header, Smb1NegotiateRequest, Writer};
 
-use super::transcript::{Message, read};
 use super::{body, files};
+use sansmb_tests::transcript::{Message, read};
 
 #[test]
 fn bytes_follow_from_fields() {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     crypto::{CryptoProvider, EncryptionPolicy},
-    wire::{Cipher, Dialect, Guid, SigningAlgorithm},
+    wire::{Capabilities, Cipher, Dialect, Guid, SigningAlgorithm},
 };
 
 /// Settings of one client connection.
@@ -21,6 +21,9 @@ pub struct ClientConfig {
     pub max_dialect: Dialect,
     /// Begin with an SMB1 NEGOTIATE that offers these dialect strings, as old clients do.
     pub multi_protocol: Option<Vec<String>>,
+    /// What this client says it can do beyond what it does by itself (multi-credit requests and
+    /// encryption): [`Capabilities::DFS`] where the application follows referrals, and so on.
+    pub capabilities: Capabilities,
     /// Refuse sessions that do not sign (or encrypt).
     pub require_signing: bool,
     /// Whether sessions are encrypted. A server or share that asks for it gets it unless `Off`.
@@ -58,6 +61,7 @@ impl ClientConfig {
             min_dialect: Dialect::SMB2_0_2,
             max_dialect: Dialect::SMB3_1_1,
             multi_protocol: None,
+            capabilities: Capabilities::empty(),
             require_signing: false,
             encryption: EncryptionPolicy::Enabled,
             ciphers: [Cipher::AES_128_GCM, Cipher::AES_128_CCM, Cipher::AES_256_GCM, Cipher::AES_256_CCM]

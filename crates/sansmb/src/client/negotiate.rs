@@ -56,6 +56,7 @@ impl Client {
         let message_id = self.next_message_id;
         self.next_message_id += 1;
         self.credits = self.credits.saturating_sub(1);
+        let credits = self.missing_credits();
         let dialects = self.config.dialects();
         let newest = self.config.max_dialect;
         let hashes = [HashAlgorithm::SHA_512];
@@ -82,7 +83,7 @@ impl Client {
             contexts: NegotiateContexts::List(&contexts),
             ..Default::default()
         };
-        let header = Header { command: Command::NEGOTIATE, message_id, credits: 1, ..Header::default() };
+        let header = Header { command: Command::NEGOTIATE, message_id, credits, ..Header::default() };
         let mut message = super::send::blank_head();
         request.encode(&mut Writer::resume(&mut message, 0));
         write_header(&header, &mut message);
@@ -100,11 +101,12 @@ impl Client {
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::empty();
-        if self.config.max_dialect >= Dialect::SMB2_1 {
-            capabilities |= Capabilities::LARGE_MTU;
+        // A client that does not know 3.x has none to tell, [MS-SMB2] 2.2.3.
+        if !self.config.max_dialect.is_smb3() {
+            return Capabilities::empty();
         }
-        if self.config.max_dialect.is_smb3() && self.config.encryption != EncryptionPolicy::Off {
+        let mut capabilities = self.config.capabilities | Capabilities::LARGE_MTU;
+        if self.config.encryption != EncryptionPolicy::Off {
             capabilities |= Capabilities::ENCRYPTION;
         }
         capabilities

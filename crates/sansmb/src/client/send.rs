@@ -12,7 +12,7 @@ use crate::{
     conn::MessageBuffer,
     crypto::{seal_message, sign_message},
     time::Now,
-    wire::{Body, Command, EmptyBody, Flags, HEADER_LEN, Header, NtStatus, TransformHeader, Writer},
+    wire::{Body, Command, Dialect, EmptyBody, Flags, HEADER_LEN, Header, NtStatus, TransformHeader, Writer},
 };
 
 const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
@@ -127,6 +127,11 @@ impl Client {
         }
     }
 
+    /// How many credits to ask for.
+    pub(super) fn missing_credits(&self) -> u16 {
+        u32::from(self.config.credits).saturating_sub(self.credits).min(8192) as u16
+    }
+
     /// Without its session a request would go out unsigned and in the clear.
     fn may_send(&self, member: &Queued) -> bool {
         let session = self.sessions.get(&member.header.session_id);
@@ -142,12 +147,13 @@ impl Client {
             self.credits -= u32::from(member.charge);
             let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
             member.header.credit_charge = if multi_credit { member.charge } else { 0 };
-            let missing = u32::from(self.config.credits).saturating_sub(self.credits);
-            member.header.credits = missing.min(8192).max(member.charge.into()) as u16;
+            member.header.credits = self.missing_credits().max(member.charge);
             if let Some(session) = self.sessions.get(&member.header.session_id) {
                 // With 3.1.1 the first TREE_CONNECT proves that nobody changed the negotiation, and
                 // before it the validation does, [MS-SMB2] 3.2.4.1.1.
-                let proof = member.header.command == Command::TREE_CONNECT || member.kind == Kind::Validate;
+                let connect = member.header.command == Command::TREE_CONNECT;
+                let newest = self.agreement.as_ref().is_some_and(|a| a.dialect == Dialect::SMB3_1_1);
+                let proof = connect && newest || member.kind == Kind::Validate;
                 if !encrypted && session.signer.is_some() && (session.signs || proof) {
                     member.header.flags |= Flags::SIGNED;
                 }

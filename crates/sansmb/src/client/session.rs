@@ -91,7 +91,7 @@ impl Client {
         let Some(log_on) = self.log_ons.iter().find(|l| l.op == op) else { return };
         let request = SessionSetupRequest {
             security_mode: self.security_mode() & SecurityMode::from_bits_retain(0xFF),
-            capabilities: self.capabilities() & crate::wire::Capabilities::DFS,
+            capabilities: self.config.capabilities & crate::wire::Capabilities::DFS,
             security_buffer: token,
             ..Default::default()
         };

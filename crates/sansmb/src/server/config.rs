@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     crypto::{CryptoProvider, EncryptionPolicy},
-    wire::{Cipher, Dialect, FileTime, Guid, SigningAlgorithm},
+    wire::{Capabilities, Cipher, Dialect, FileTime, Guid, SigningAlgorithm},
 };
 
 /// Settings of a server, shared by all its connections.
@@ -19,6 +19,12 @@ pub struct ServerConfig {
     pub min_dialect: Dialect,
     /// The newest one.
     pub max_dialect: Dialect,
+    /// What this server says it can do beyond what it does by itself (multi-credit requests and
+    /// encryption): [`Capabilities::DFS`], leases and the like, where the application does them.
+    pub capabilities: Capabilities,
+    /// Whether requests may cost more than one credit from dialect 2.1 on. [MS-SMB2] 3.3.5.4 wants it on
+    /// TCP port 445 and off on NetBIOS.
+    pub multi_credit: bool,
     /// Refuse clients that do not sign.
     pub require_signing: bool,
     /// Whether sessions are encrypted.
@@ -37,6 +43,11 @@ pub struct ServerConfig {
     pub max_transact_size: u32,
     /// Credits that a client may hold.
     pub max_credits: u16,
+    /// How fast they come by them.
+    pub credit_policy: CreditPolicy,
+    /// SessionIds count up from the one after this: servers that must not give the same ids, the
+    /// nodes of a cluster say, start far from each other.
+    pub session_id_base: u64,
     /// Requests of one connection that may be pending at once.
     pub max_async: usize,
     /// Sessions of one connection, half-open ones included.
@@ -49,6 +60,29 @@ pub struct ServerConfig {
     pub crypto: Arc<dyn CryptoProvider>,
 }
 
+/// How many credits a response grants, within what a client may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CreditPolicy {
+    /// As many as the client asks for.
+    #[default]
+    Asked,
+    /// One at first; then every response doubles what the client holds, up to what it asks for.
+    Doubling,
+}
+
+impl CreditPolicy {
+    /// Of `asked` credits, what a client gets that holds `held` beside the request's own `charge`.
+    pub(super) fn grant(self, asked: u16, held: u32, charge: u16) -> u16 {
+        match self {
+            Self::Asked => asked,
+            Self::Doubling => {
+                let doubled = held.saturating_add(2 * u32::from(charge.max(1)));
+                u32::from(asked).min(doubled) as u16
+            }
+        }
+    }
+}
+
 impl ServerConfig {
     /// The usual settings: every dialect, signing enabled, encryption where it is asked for,
     /// requests of up to 8 MiB.
@@ -58,6 +92,8 @@ impl ServerConfig {
             start_time: FileTime(0),
             min_dialect: Dialect::SMB2_0_2,
             max_dialect: Dialect::SMB3_1_1,
+            capabilities: Capabilities::empty(),
+            multi_credit: true,
             require_signing: false,
             encryption: EncryptionPolicy::Enabled,
             ciphers: [Cipher::AES_128_GCM, Cipher::AES_128_CCM, Cipher::AES_256_GCM, Cipher::AES_256_CCM]
@@ -73,6 +109,8 @@ impl ServerConfig {
             max_write_size: 8 << 20,
             max_transact_size: 8 << 20,
             max_credits: 8192,
+            credit_policy: CreditPolicy::Asked,
+            session_id_base: 1 << 42,
             max_async: 1024,
             max_sessions: 64,
             max_trees: 1024,

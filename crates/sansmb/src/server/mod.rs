@@ -28,7 +28,7 @@ mod token;
 
 pub use crate::crypto::EncryptionPolicy;
 pub use channel::{Channel, CloseReason};
-pub use config::ServerConfig;
+pub use config::{CreditPolicy, ServerConfig};
 pub use event::{Event, Message, Origin, Request};
 pub use op::Op;
 pub use reply::{AuthReply, Failure, Reply, ShareId, TreeConnectReply};

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{
+    CreditPolicy,
     channel::{Channel, CloseReason, Segment},
     reply::{Data, Failure},
 };
@@ -29,18 +30,13 @@ pub(super) struct Negotiated {
     pub(super) should_sign: bool,
     /// An SMB1 NEGOTIATE led here, without an SMB2 one.
     pub(super) by_smb1: bool,
+    /// Connection.SupportsMultiCredit
+    pub(super) multi_credit: bool,
     pub(super) server_capabilities: Capabilities,
     pub(super) server_security_mode: SecurityMode,
     client_capabilities: Capabilities,
     client_security_mode: SecurityMode,
     client_dialects: Vec<Dialect>,
-}
-
-impl Negotiated {
-    /// Connection.SupportsMultiCredit.
-    pub(super) fn multi_credit(&self) -> bool {
-        self.dialect != Dialect::SMB2_0_2
-    }
 }
 
 /// What the negotiate contexts of a 3.1.1 request lead to.
@@ -75,7 +71,8 @@ impl Channel {
                 client_guid: Guid::default(),
                 should_sign: false,
                 by_smb1: true,
-                server_capabilities: Capabilities::empty(),
+                multi_credit: false,
+                server_capabilities: self.capabilities(Dialect::SMB2_0_2, Capabilities::empty()),
                 server_security_mode: self.security_mode(),
                 client_capabilities: Capabilities::empty(),
                 client_security_mode: SecurityMode::empty(),
@@ -127,10 +124,7 @@ impl Channel {
         let common = client_dialects.iter().copied().filter(|d| self.config.accepts(*d)).max();
         let dialect = common.ok_or(NtStatus::NOT_SUPPORTED)?;
         let encrypts = self.config.encryption != EncryptionPolicy::Off;
-        let mut server_capabilities = Capabilities::empty();
-        if dialect != Dialect::SMB2_0_2 {
-            server_capabilities |= Capabilities::LARGE_MTU;
-        }
+        let mut server_capabilities = self.capabilities(dialect, request.capabilities);
         let mut chosen = Chosen::default();
         let mut signing = SigningAlgorithm::HMAC_SHA256;
         if dialect == Dialect::SMB3_1_1 {
@@ -151,6 +145,7 @@ impl Channel {
             signing,
             client_guid: request.client_guid,
             by_smb1: false,
+            multi_credit: server_capabilities.contains(Capabilities::LARGE_MTU),
             should_sign: request.security_mode.contains(SecurityMode::SIGNING_REQUIRED),
             server_capabilities,
             server_security_mode: self.security_mode(),
@@ -247,8 +242,7 @@ impl Channel {
         let large = dialect != Dialect::SMB2_0_2;
         let size = |configured: u32| if large { configured } else { configured.min(65536) };
         let agreed = self.negotiated.as_ref().map(|n| n.server_capabilities);
-        let capabilities =
-            agreed.unwrap_or(if large { Capabilities::LARGE_MTU } else { Capabilities::empty() });
+        let capabilities = agreed.unwrap_or_else(|| self.capabilities(dialect, Capabilities::empty()));
         let response = NegotiateResponse {
             security_mode: self.security_mode(),
             dialect,
@@ -264,7 +258,10 @@ impl Channel {
             ..Default::default()
         };
         let mut header = Header { command: Command::NEGOTIATE, ..request };
-        header.credits = header.credits.max(1);
+        header.credits = match config.credit_policy {
+            CreditPolicy::Asked => header.credits.max(1),
+            CreditPolicy::Doubling => 1,
+        };
         self.complete_header(&mut header, None, true);
         let mut head = Vec::new();
         let mut writer = Writer::new(&mut head);
@@ -274,6 +271,25 @@ impl Channel {
             self.preauth.update(&*config.crypto, &head);
         }
         self.emit(Segment { head, data: Data::None, sign: None }, None);
+    }
+
+    /// What to say that this server can do, but for encryption, [MS-SMB2] 3.3.5.4: some of it only
+    /// to a 3.x client that can do it too.
+    fn capabilities(&self, dialect: Dialect, client: Capabilities) -> Capabilities {
+        let mutual = Capabilities::MULTI_CHANNEL
+            | Capabilities::PERSISTENT_HANDLES
+            | Capabilities::DIRECTORY_LEASING
+            | Capabilities::NOTIFICATIONS;
+        let mut capabilities = self.config.capabilities - mutual;
+        if dialect.is_smb3() {
+            capabilities |= self.config.capabilities & mutual & client;
+        }
+        if dialect == Dialect::SMB2_0_2 {
+            capabilities &= Capabilities::DFS;
+        } else if self.config.multi_credit {
+            capabilities |= Capabilities::LARGE_MTU;
+        }
+        capabilities
     }
 
     fn security_mode(&self) -> SecurityMode {

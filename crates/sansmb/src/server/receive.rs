@@ -131,7 +131,7 @@ impl Channel {
         if header.command == Command::CANCEL {
             return Ok(());
         }
-        let multi_credit = self.negotiated.as_ref().is_some_and(|n| n.multi_credit());
+        let multi_credit = self.negotiated.as_ref().is_some_and(|n| n.multi_credit);
         let bulky = matches!(
             header.command,
             Command::READ

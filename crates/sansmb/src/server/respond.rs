@@ -173,7 +173,9 @@ impl Channel {
         header.flags = Flags::SERVER_TO_REDIR | priority;
         header.next_command = 0;
         header.signature = [0; 16];
-        header.credits = if grants { self.window.grant(header.credits) } else { 0 };
+        let (held, charge) = (self.window.available(), header.credit_charge);
+        let wanted = self.config.credit_policy.grant(header.credits, held, charge);
+        header.credits = if grants { self.window.grant(wanted) } else { 0 };
         if let Some(id) = async_id {
             header.set_async_id(id);
         }

@@ -44,7 +44,7 @@ impl Sessions {
             if channel.sessions.len() >= channel.config.max_sessions {
                 return Err(NtStatus::INSUFFICIENT_RESOURCES.into());
             }
-            id = self.allocate(channel.id);
+            id = self.allocate(channel.id, channel.config.session_id_base);
             channel.sessions.insert(id, ChannelSession::establishing(channel.preauth));
             channel.note_ids(inbound.id, Some(id), None);
         }

@@ -166,10 +166,15 @@ impl Sessions {
         self.forget(session, None);
     }
 
-    pub(super) fn allocate(&mut self, conn: ConnId) -> SessionId {
-        // Never 0 and never all ones, which mean "none", [MS-SMB2] 3.3.5.5.1.
-        self.next = (self.next + 1) % (u64::MAX - 1);
-        let id = SessionId(self.next.max(1) | 1 << 42);
+    pub(super) fn allocate(&mut self, conn: ConnId, base: u64) -> SessionId {
+        let id = loop {
+            self.next += 1;
+            let id = base.wrapping_add(self.next);
+            // Neither 0 nor all ones, which mean "none", [MS-SMB2] 3.3.5.5.1.
+            if id != 0 && id != u64::MAX {
+                break SessionId(id);
+            }
+        };
         let session =
             Session { channels: [conn].to_vec(), trees: BTreeMap::new(), next_tree: 0, identity: None };
         self.table.insert(id, session);
@@ -254,14 +259,14 @@ impl Sessions {
             (O::payload(&request), O::file_id(&request))
         };
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
-        let paid = if n.multi_credit() { u32::from(header.credit_charge.max(1)) } else { 1 };
+        let paid = u32::from(header.credit_charge.max(1));
         let limit = match O::COMMAND {
             Command::READ => channel.config.max_read_size,
             Command::WRITE => channel.config.max_write_size,
             _ => channel.config.max_transact_size,
         };
-        let limit = if n.multi_credit() { limit } else { limit.min(65536) };
-        if payload > limit || n.multi_credit() && payload.div_ceil(65536) > paid {
+        let limit = if n.dialect == Dialect::SMB2_0_2 { limit.min(65536) } else { limit };
+        if payload > limit || n.multi_credit && payload.div_ceil(65536) > paid {
             return Err(NtStatus::INVALID_PARAMETER.into());
         }
         // A related member works on the file of the one before it, whatever it says itself.

@@ -2,26 +2,30 @@
 
 use std::path::Path;
 
-use super::hex;
-
 /// One message of a conversation.
-pub(crate) struct Message {
+#[derive(Debug)]
+pub struct Message {
     /// `C: ...` or `S: ...`
-    pub(crate) title: String,
+    pub title: String,
     /// Name, type and value in the order of the wire.
-    pub(crate) fields: Vec<(String, String, String)>,
+    pub fields: Vec<(String, String, String)>,
     /// The bytes as they stand in the file.
-    pub(crate) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 impl Message {
+    /// Whether the client sends it.
+    pub fn is_request(&self) -> bool {
+        self.title.starts_with("C:")
+    }
+
     /// The bytes that follow from the fields.
-    pub(crate) fn built(&self) -> Vec<u8> {
+    pub fn built(&self) -> Vec<u8> {
         self.fields.iter().flat_map(|(_, kind, value)| encoded(kind, value)).collect()
     }
 
     /// The value of a field that holds a number.
-    pub(crate) fn number(&self, name: &str) -> u64 {
+    pub fn number(&self, name: &str) -> u64 {
         let (_, _, value) =
             self.fields.iter().find(|(n, ..)| n == name).unwrap_or_else(|| panic!("no {name}"));
         number(value)
@@ -29,7 +33,7 @@ impl Message {
 }
 
 /// The messages of a transcript.
-pub(crate) fn read(path: &Path) -> Vec<Message> {
+pub fn read(path: &Path) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
     for line in std::fs::read_to_string(path).unwrap().lines() {
         if line.starts_with("C: ") || line.starts_with("S: ") {
@@ -84,4 +88,10 @@ fn guid(text: &str) -> Vec<u8> {
         bytes[little_endian].reverse();
     }
     bytes
+}
+
+/// The bytes of a string of hexadecimal digits.
+pub fn hex(digits: &str) -> Vec<u8> {
+    assert!(digits.len().is_multiple_of(2), "half a byte: {digits}");
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
