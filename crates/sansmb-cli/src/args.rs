@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Shares(Shares),
     /// Tell what a server can: dialects, ciphers, signing
     Probe(Probe),
+    /// Show the SMB messages in a capture, one a line; -v shows every field
+    Decode(Decode),
 }
 
 #[derive(Debug, clap::Args)]
@@ -227,6 +229,21 @@ pub(crate) struct Probe {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Decode {
+    /// A capture: pcap or pcapng; `-` is standard input
+    pub(crate) file: PathBuf,
+    /// It is text instead: messages or frames in hexadecimal digits, an empty line between them
+    #[arg(long)]
+    pub(crate) hex: bool,
+    /// Keys of encrypted sessions, as in testdata/captures/*.keys.json
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Print what does not come back as it was when it is encoded again
+    #[arg(long, hide = true)]
+    pub(crate) roundtrip: bool,
 }
 
 /// A cipher as it is written on the command line.

@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod commands;
+mod decode;
 mod failure;
 mod interrupt;
 mod logging;

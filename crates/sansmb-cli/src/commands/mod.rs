@@ -14,14 +14,20 @@ mod tree;
 
 use crate::{
     args::{Args, Command},
+    decode,
     failure::{Failure, Result, complain},
     interrupt::Interrupt,
 };
 
 /// Runs what the command line asks for.
 pub(crate) fn run(args: Args) -> Result<()> {
+    if let Command::Decode(decode) = &args.command {
+        // Ctrl-C ends it as it ends any filter.
+        return decode::run(decode, args.verbose > 0);
+    }
     let interrupt = Interrupt::install();
     match args.command {
+        Command::Decode(_) => Ok(()),
         Command::Serve(args) => serve::run(&args, &interrupt),
         Command::Ls(args) => args.paths.access.runtime.block_on(interrupt.or(list::run(&args))),
         Command::Cat(args) => args.access.runtime.block_on(interrupt.or(cat::run(&args))),

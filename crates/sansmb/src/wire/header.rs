@@ -67,6 +67,12 @@ wire_flags! {
         const RELATED_OPERATIONS = 0x0000_0004;
         /// The message is signed.
         const SIGNED = 0x0000_0008;
+        /// The lowest bit of the priority.
+        const PRIORITY_1 = 0x0000_0010;
+        /// The middle bit of the priority.
+        const PRIORITY_2 = 0x0000_0020;
+        /// The highest bit of the priority.
+        const PRIORITY_4 = 0x0000_0040;
         /// Three bits of priority (3.1.1).
         const PRIORITY_MASK = 0x0000_0070;
         /// The path is a DFS path.

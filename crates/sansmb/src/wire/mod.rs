@@ -35,6 +35,7 @@ mod header;
 mod ioctl;
 mod list;
 mod lock;
+mod message;
 mod negotiate;
 mod negotiate_context;
 mod notification;
@@ -89,6 +90,7 @@ pub use ioctl::{IoctlFlags, IoctlRequest, IoctlResponse};
 pub use list::{Element, List};
 pub use lock::{LockElement, LockFlags, LockRequest};
 pub(crate) use macros::{layout, open_enum, wire_flags};
+pub use message::Message;
 pub use negotiate::{Capabilities, NegotiateRequest, NegotiateResponse, SecurityMode};
 pub use negotiate_context::{
     CompressionFlags, NegotiateContext, NegotiateContexts, RdmaTransformId, TransportFlags,

@@ -41,6 +41,14 @@ wire_flags! {
         const SCOPE = 0x0000_0040;
         /// What a backup needs.
         const BACKUP = 0x0001_0000;
+        /// The audit list inherits, [MS-DTYP] 2.4.7.
+        const UNPROTECTED_SACL = 0x1000_0000;
+        /// The access list inherits.
+        const UNPROTECTED_DACL = 0x2000_0000;
+        /// The audit list inherits nothing.
+        const PROTECTED_SACL = 0x4000_0000;
+        /// The access list inherits nothing.
+        const PROTECTED_DACL = 0x8000_0000;
     }
 }
 
