@@ -66,8 +66,9 @@ pub struct Pair {
     pub client_events: VecDeque<client::Event>,
     /// What the server asks.
     pub server_events: VecDeque<Event>,
-    /// Bytes are carried in pieces of at most so many.
-    pub chunk: usize,
+    /// Bytes are carried in pieces of these lengths, over and over; empty: in one piece.
+    pub chunks: Vec<usize>,
+    next_chunk: usize,
     /// Everything that the client sent.
     pub c2s: Vec<u8>,
     /// Everything that the server sent.
@@ -103,7 +104,8 @@ impl Pair {
             now: start,
             client_events: VecDeque::new(),
             server_events: VecDeque::new(),
-            chunk: usize::MAX,
+            chunks: Vec::new(),
+            next_chunk: 0,
             c2s: Vec::new(),
             s2c: Vec::new(),
             hold: false,
@@ -140,7 +142,7 @@ impl Pair {
         let mut moved = false;
         let sent = drain(|out| self.client.poll_transmit(out));
         self.client.sent(sent.len());
-        for piece in sent.chunks(self.chunk.max(1)) {
+        for piece in self.pieces(&sent) {
             self.server.handle_input(self.conn, piece, self.now);
             moved = true;
         }
@@ -152,7 +154,7 @@ impl Pair {
         let conn = self.conn;
         let sent = drain(|out| self.server.poll_transmit(conn, out));
         self.server.sent(conn, sent.len());
-        for piece in sent.chunks(self.chunk.max(1)) {
+        for piece in self.pieces(&sent) {
             self.client.handle_input(piece, self.now);
             moved = true;
         }
@@ -163,6 +165,21 @@ impl Pair {
         }
         self.collect();
         moved
+    }
+
+    fn pieces<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut pieces = Vec::new();
+        while !bytes.is_empty() {
+            let len = match self.chunks.as_slice() {
+                [] => bytes.len(),
+                lengths => lengths[self.next_chunk % lengths.len()].clamp(1, bytes.len()),
+            };
+            self.next_chunk += 1;
+            let (piece, rest) = bytes.split_at(len);
+            pieces.push(piece);
+            bytes = rest;
+        }
+        pieces
     }
 
     fn collect(&mut self) {

@@ -84,7 +84,7 @@ fn a_multi_protocol_negotiate_leads_to_every_dialect() {
 fn any_chunking_equals_one_chunk() {
     for chunk in [1, 2, 3, 7, 63, 64, 65, 1000] {
         let mut pair = Pair::new(PairConfig::default());
-        pair.chunk = chunk;
+        pair.chunks = vec![chunk];
         read_round_trip(&mut pair);
     }
 }

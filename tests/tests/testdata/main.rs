@@ -5,7 +5,7 @@ mod capture;
 mod captures;
 mod sessions;
 
-use sansmb_tests::transcript::{self, hex};
+use sansmb_tests::transcript::hex;
 
 /// A folder of `testdata`.
 fn testdata(folder: &str) -> std::path::PathBuf {
