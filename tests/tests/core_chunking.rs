@@ -106,12 +106,7 @@ fn settle(pair: &mut Pair, record: &mut Record) {
                 }
                 Event::Write(request) => {
                     let count = request.message.data().unwrap().len() as u32;
-                    server
-                        .respond(
-                            request.token,
-                            Ok(Reply::new(&WriteResponse { count, ..Default::default() })),
-                        )
-                        .unwrap();
+                    server.respond(request.token, Ok(Reply::new(&WriteResponse { count }))).unwrap();
                 }
                 Event::Create(request) => {
                     let response = CreateResponse { file_id: raw::FILE, ..Default::default() };
