@@ -105,13 +105,22 @@ impl RpcClient {
     ///
     /// After an error other than a fault the pipe is of no more use.
     pub fn received(&mut self, bytes: &[u8]) -> Result<Option<RpcReply>, RpcError> {
-        self.input.extend_from_slice(bytes);
+        let mut input = core::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut at = 0;
+        let reply = self.take(&input, &mut at);
+        input.drain(..at);
+        self.input = input;
+        reply
+    }
+
+    fn take(&mut self, input: &[u8], at: &mut usize) -> Result<Option<RpcReply>, RpcError> {
         let mut reply = None;
-        while let Some(pdu) = next_pdu(&mut self.input)? {
+        while let Some(pdu) = next_pdu(input, at)? {
             if reply.is_some() {
                 return Err(RpcError::Unexpected("a message behind the answer"));
             }
-            reply = self.handle(Pdu::decode(&pdu)?)?;
+            reply = self.handle(pdu)?;
         }
         Ok(reply)
     }

@@ -407,12 +407,13 @@ impl<'m> Pdu<'m> {
     }
 }
 
-/// Cuts the next whole unit off what came in.
-pub(super) fn next_pdu(input: &mut Vec<u8>) -> Result<Option<Vec<u8>>, RpcError> {
-    match Pdu::frame_len(input)? {
-        Some(len) if len <= input.len() => {
-            let behind = input.split_off(len);
-            Ok(Some(core::mem::replace(input, behind)))
+/// The next whole unit of what came in, which is behind `at`; `at` moves behind it.
+pub(super) fn next_pdu<'m>(input: &'m [u8], at: &mut usize) -> Result<Option<Pdu<'m>>, RpcError> {
+    let rest = input.get(*at..).unwrap_or_default();
+    match Pdu::frame_len(rest)? {
+        Some(len) if len <= rest.len() => {
+            *at += len;
+            Ok(Some(Pdu::decode(rest)?))
         }
         _ => Ok(None),
     }

@@ -88,15 +88,19 @@ impl RpcServer {
         if self.error.is_some() {
             return;
         }
-        self.input.extend_from_slice(bytes);
-        while let Some(pdu) = next_pdu(&mut self.input).transpose() {
-            let result = pdu.and_then(|pdu| self.handle(Pdu::decode(&pdu)?));
-            if let Err(error) = result {
+        let mut input = core::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some(pdu) = next_pdu(&input, &mut at).transpose() {
+            if let Err(error) = pdu.and_then(|pdu| self.handle(pdu)) {
                 self.error = Some(error);
                 self.calls.clear();
                 return;
             }
         }
+        // Once for all of them: a write may hold very many.
+        input.drain(..at);
+        self.input = input;
     }
 
     fn handle(&mut self, pdu: Pdu<'_>) -> Result<(), RpcError> {

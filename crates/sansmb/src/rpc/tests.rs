@@ -252,6 +252,17 @@ fn calls_that_nobody_reads_the_answers_of_are_bounded() {
     assert_eq!(server.error(), Some(RpcError::TooLong));
 }
 
+#[test]
+fn very_many_small_units_in_one_write_take_linear_time() {
+    let (_, mut server) = bound();
+    let mut cancel = Vec::new();
+    let body = PduBody::Other(PduType(18), &[]);
+    Pdu { flags: PduFlags::WHOLE, call_id: 9, body }.encode(&mut cancel);
+    // Some 4 MiB: hours where every unit moves all that is behind it.
+    server.received(&cancel.repeat(1 << 18));
+    assert_eq!(server.error(), None);
+}
+
 proptest! {
     #[test]
     fn units_round_trip(
