@@ -124,3 +124,87 @@ mod server_side {
         play(vec![open, Step::Raw { peer: 0, framed: false, chunk: 0, bytes: &bytes }]);
     }
 }
+
+mod memory {
+    use sansmb::{
+        client::{Member, OpError, Outcome},
+        op,
+        server::{Event, Reply},
+        wire::{FileId, ReadRequest, WriteResponse},
+    };
+    use sansmb_tests::{Pair, PairConfig};
+
+    const FILE: FileId = FileId { persistent: 1, volatile: 2 };
+    const LARGE: usize = 8 << 20;
+
+    fn pair() -> Pair {
+        let mut config = PairConfig::default();
+        config.client.credits = 2000;
+        Pair::new(config)
+    }
+
+    #[test]
+    fn writes_that_wait_for_the_storage_stop_the_reading() {
+        let mut pair = pair();
+        let tree = pair.connect().expect("connect");
+        // Each answer lets the client have more credits.
+        for _ in 0..8 {
+            pair.client.echo(tree.session, pair.now);
+            pair.run();
+        }
+        for _ in 0..4 {
+            let data = bytes::Bytes::from(vec![7; LARGE]);
+            pair.client.write(tree, FILE, 0, data.into(), pair.now);
+        }
+        pair.run();
+        assert!(!pair.server.wants_read(pair.conn), "32 MiB are not written yet");
+        assert_eq!(pair.server_events.len(), 4);
+        while let Some(Event::Write(write)) = pair.server_events.pop_front() {
+            let reply = Reply::new(&WriteResponse { count: LARGE as u32 });
+            pair.server.respond(write.token, Ok(reply)).expect("still there");
+        }
+        assert!(pair.server.wants_read(pair.conn));
+    }
+
+    #[test]
+    fn a_request_that_is_too_long_for_a_frame_is_refused() {
+        let mut pair = pair();
+        let tree = pair.connect().expect("connect");
+        let data = bytes::Bytes::from(vec![7; 17 << 20]);
+        let op = pair.client.write(tree, FILE, 0, data.into(), pair.now);
+        pair.run();
+        assert!(matches!(pair.result(op), Err(OpError::Misuse(_))));
+        let op = pair.client.echo(tree.session, pair.now);
+        pair.run();
+        assert!(pair.result(op).is_ok());
+    }
+
+    #[test]
+    fn large_answers_to_a_compound_do_not_wait_for_each_other() {
+        let mut pair = pair();
+        let tree = pair.connect().expect("connect");
+        for _ in 0..8 {
+            pair.client.echo(tree.session, pair.now);
+            pair.run();
+        }
+        let read = |file_id| {
+            let request = ReadRequest { file_id, length: LARGE as u32, ..Default::default() };
+            Member::new::<op::Read>(&request)
+        };
+        let ops =
+            pair.client.compound(tree, vec![read(FILE), read(FileId::ANY), read(FileId::ANY)], pair.now);
+        for _ in &ops {
+            pair.run();
+            let Some(Event::Read(read)) = pair.server_events.pop_front() else { panic!("no READ") };
+            assert_eq!(read.message.file_id(), FILE);
+            let reply = Reply::shared(vec![7; LARGE].into());
+            pair.server.respond(read.token, Ok(reply)).expect("still there");
+            assert!(pair.server.channel(pair.conn).expect("still there").queued() > LARGE);
+        }
+        pair.run();
+        for op in ops {
+            let Ok(Outcome::Response(response)) = pair.result(op) else { panic!("no data") };
+            assert_eq!(response.read_data().expect("data").len(), LARGE);
+        }
+    }
+}

@@ -12,7 +12,10 @@ use crate::{
     conn::MessageBuffer,
     crypto::{seal_message, sign_message},
     time::Now,
-    wire::{Body, Command, Dialect, EmptyBody, Flags, HEADER_LEN, Header, NtStatus, TransformHeader, Writer},
+    wire::{
+        Body, Command, Dialect, EmptyBody, Flags, FramePrefix, HEADER_LEN, Header, NtStatus, TransformHeader,
+        Writer,
+    },
 };
 
 const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
@@ -68,6 +71,13 @@ impl Client {
             let reason = self.closed.unwrap_or(super::CloseReason::Local);
             for member in members {
                 self.refuse(&member, OpError::Gone(reason));
+            }
+            return;
+        }
+        let len: usize = members.iter().map(|m| (m.head.len() + m.payload.len()).next_multiple_of(8)).sum();
+        if SEAL_ROOM + len > FramePrefix::MAX_LENGTH as usize {
+            for member in members {
+                self.refuse(&member, OpError::Misuse("the request is too long for the transport"));
             }
             return;
         }

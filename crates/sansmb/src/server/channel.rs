@@ -27,7 +27,8 @@ pub(super) const MAX_FRAME_BEFORE_AUTH: usize = 68 << 10;
 /// What a message may be longer than its largest payload.
 const FRAME_OVERHEAD: usize = 4096;
 /// Above this many bytes that are being answered or that the peer does not take, we take no more
-/// requests: what a client that reads nothing can make us hold.
+/// requests: what a client that reads nothing can make us hold. Above the same, requests that are
+/// not answered yet included, nothing is read: what one can make us hold that writes too fast.
 const HIGH_WATER: usize = 24 << 20;
 
 /// Why a connection ended.
@@ -77,6 +78,9 @@ pub(super) struct InFlight {
     pub(super) file_id: FileId,
     /// Bytes that the answer may be long.
     pub(super) reserved: u32,
+    /// Bytes of the request, which the application may keep until it answers. Those of a compound
+    /// are counted there.
+    pub(super) held: usize,
 }
 
 /// A compound whose members are answered one after the other.
@@ -90,11 +94,25 @@ pub(super) struct Chain {
     pub(super) owed: bool,
     /// [`Channel::advance`] is at work on it.
     pub(super) advancing: bool,
+    /// Bytes of all members.
+    pub(super) held: usize,
+    /// Bytes of `answered`.
+    pub(super) collected: usize,
 }
 
 impl Chain {
     pub(super) fn new(waiting: VecDeque<(Header, Bytes)>, encrypted: Option<SessionId>) -> Self {
-        Self { waiting, answered: Vec::new(), encrypted, previous: None, owed: false, advancing: false }
+        let held = waiting.iter().map(|(_, message)| message.len()).sum();
+        Self {
+            waiting,
+            answered: Vec::new(),
+            encrypted,
+            previous: None,
+            owed: false,
+            advancing: false,
+            held,
+            collected: 0,
+        }
     }
 }
 
@@ -113,6 +131,12 @@ pub(super) struct Segment {
     pub(super) head: Vec<u8>,
     pub(super) data: Data,
     pub(super) sign: Option<SessionId>,
+}
+
+impl Segment {
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.data.as_slice().len()
+    }
 }
 
 /// A request that passed everything a channel can check by itself.
@@ -145,6 +169,8 @@ pub struct Channel {
     pub(super) pending: usize,
     /// Bytes that the answers under way may be long, all together.
     pub(super) reserved: usize,
+    /// Bytes of the requests under way, all together.
+    pub(super) held: usize,
     pub(super) chains: BTreeMap<u64, Chain>,
     pub(super) inbound: VecDeque<Inbound>,
     pub(super) cancels: VecDeque<RequestId>,
@@ -171,6 +197,7 @@ impl Channel {
             in_flight: BTreeMap::new(),
             pending: 0,
             reserved: 0,
+            held: 0,
             chains: BTreeMap::new(),
             inbound: VecDeque::new(),
             cancels: VecDeque::new(),
@@ -194,9 +221,10 @@ impl Channel {
     }
 
     /// Whether reading makes sense now: not when the connection is closed, and not while the peer
-    /// does not take what it is being sent.
+    /// does not take what it is being sent, or has more under way than is good.
     pub fn wants_read(&self) -> bool {
-        self.closed.is_none() && self.has_room() && self.inbound.is_empty()
+        let held = self.tx.queued() + self.reserved + self.held;
+        self.closed.is_none() && held < HIGH_WATER && self.inbound.is_empty()
     }
 
     /// `n` bytes were read into [`Channel::recv_target`].
@@ -307,6 +335,7 @@ impl Channel {
             self.in_flight.clear();
             self.pending = 0;
             self.reserved = 0;
+            self.held = 0;
         }
     }
 
@@ -359,6 +388,7 @@ impl Channel {
             chain,
             file_id: FileId::ANY,
             reserved: 0,
+            held: 0,
         };
         self.in_flight.insert(serial, request);
         if let Some(chain) = chain.and_then(|id| self.chains.get_mut(&id)) {

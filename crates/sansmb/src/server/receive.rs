@@ -118,7 +118,9 @@ impl Channel {
             return Ok(());
         }
         let chain = self.next_serial();
-        self.chains.insert(chain, Chain::new(compound.messages.into(), encrypted));
+        let compound = Chain::new(compound.messages.into(), encrypted);
+        self.held += compound.held;
+        self.chains.insert(chain, compound);
         self.advance(chain);
         Ok(())
     }
@@ -229,6 +231,12 @@ impl Channel {
         if let Err(status) = verified {
             self.fail(id, &Failure::from(status));
             return;
+        }
+        if chain.is_none()
+            && let Some(request) = self.in_flight.get_mut(&id.serial)
+        {
+            request.held = message.len();
+            self.held += message.len();
         }
         let related_file = chain.and_then(|(_, file)| file);
         let encrypted = encrypted.is_some();

@@ -13,13 +13,17 @@ use super::{
 use crate::{
     crypto::{seal_message, sign_message},
     wire::{
-        Body, Dialect, ErrorResponse, FileId, Flags, HEADER_LEN, Header, NtStatus, SessionId,
+        Body, Command, Dialect, ErrorResponse, FileId, Flags, HEADER_LEN, Header, NtStatus, SessionId,
         TransformHeader, TreeId, Writer,
     },
 };
 
 /// Room for the transport prefix and the transform header in front of an encrypted message.
 const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
+
+/// When the answers to the members of a compound are longer than this, they go out before the rest is
+/// answered: a frame has room for 16 MiB, and what is collected is memory.
+const MAX_COMPOUND: usize = 256 << 10;
 
 /// Why a request cannot be made asynchronous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +71,10 @@ impl Channel {
         self.next_async += 1;
         request.async_id = Some(async_id);
         self.pending += 1;
-        // What waits for something to happen holds no memory until it does.
-        self.reserved -= core::mem::take(&mut request.reserved) as usize;
+        if request.header.command == Command::CHANGE_NOTIFY {
+            // A watch holds no memory until something happens. What is slow does.
+            self.reserved -= core::mem::take(&mut request.reserved) as usize;
+        }
         let (chain, encrypted) = (request.chain, request.encrypted);
         let mut header = request.header;
         if let Some(chain) = chain {
@@ -109,6 +115,7 @@ impl Channel {
             self.pending -= 1;
         }
         self.reserved -= request.reserved as usize;
+        self.held -= request.held;
         let mut header = request.header;
         header.status = status;
         let related = request.chain.is_some() && header.flags.contains(Flags::RELATED_OPERATIONS);
@@ -150,9 +157,14 @@ impl Channel {
             file_id: file_id.or(inherited),
             status: header.status,
         });
+        chain.collected += segment.len();
         chain.answered.push(segment);
         chain.owed = false;
-        if !chain.advancing {
+        let advancing = chain.advancing;
+        if chain.collected > MAX_COMPOUND {
+            self.flush_chain(chain_id);
+        }
+        if !advancing {
             self.advance(chain_id);
         }
     }
@@ -184,13 +196,16 @@ impl Channel {
     /// All members are answered: one frame for the answers that have not gone out yet.
     pub(super) fn finish_chain(&mut self, chain_id: u64) {
         self.flush_chain(chain_id);
-        self.chains.remove(&chain_id);
+        if let Some(chain) = self.chains.remove(&chain_id) {
+            self.held -= chain.held;
+        }
     }
 
     fn flush_chain(&mut self, chain_id: u64) {
         let Some(chain) = self.chains.get_mut(&chain_id) else { return };
         let encrypted = chain.encrypted;
         let segments = core::mem::take(&mut chain.answered);
+        chain.collected = 0;
         let last = segments.len().saturating_sub(1);
         let mut message = vec![0; SEAL_ROOM];
         for (at, segment) in segments.into_iter().enumerate() {
