@@ -47,7 +47,7 @@ pub enum Kind {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Ask {
     pub kind: Kind,
-    /// The MessageId: mostly the next one, see [`Ask::id`].
+    /// The MessageId: mostly the next one, see `Ask::id`.
     pub id: u8,
     pub charge: u8,
     pub credits: u8,
