@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod caching;
 mod close;
 mod config;
 mod create;

@@ -4,10 +4,11 @@ use std::{collections::VecDeque, sync::Arc};
 
 use sansmb::{
     server::{Origin, Request, op},
-    wire::{AccessMask, CreateOptions, FileId, FileTime, SessionId, TreeId},
+    wire::{AccessMask, CreateOptions, FileId, FileTime, Guid, SessionId, TreeId},
 };
 
 use crate::{
+    caching::Held,
     close::CloseReply,
     directory::Listing,
     notify::Watch,
@@ -38,6 +39,9 @@ impl OpenId {
 pub(crate) struct Open {
     pub(crate) session: SessionId,
     pub(crate) tree: TreeId,
+    /// Which client has it: the same over all its connections.
+    #[expect(dead_code, reason = "leases and durable handles ask it")]
+    pub(crate) client_guid: Guid,
     /// What it may do.
     pub(crate) granted: AccessMask,
     pub(crate) object: Object,
@@ -66,6 +70,8 @@ pub(crate) struct FileOpen {
     /// The name that the storage's handle goes by: not the same once another open renamed the file.
     pub(crate) handle_path: SharePath,
     pub(crate) claim: Claim,
+    /// What the client may cache; ask [`crate::FileServer::held`], since leases are shared.
+    pub(crate) held: Held,
     pub(crate) delete_on_close: bool,
     pub(crate) position: u64,
     pub(crate) mode: CreateOptions,

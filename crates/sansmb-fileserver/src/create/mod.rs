@@ -18,12 +18,13 @@ use sansmb::{
     server::{Failure, Origin, Reply, Request, Token, op},
     wire::{
         AccessMask, CompletionFilter, CreateAction, CreateContextReply, CreateDisposition, CreateOptions,
-        CreateResponse, FileAttributes, NtStatus, OplockLevel, fscc::NotifyAction,
+        CreateResponse, FileAttributes, NtStatus, fscc::NotifyAction,
     },
 };
 
 use crate::{
     action::JobId,
+    caching::Held,
     close::CloseReply,
     nodes::PathKey,
     opens::{FileOpen, Frozen, Object, Open, OpenId},
@@ -193,6 +194,7 @@ impl FileServer {
             handle_path: path.clone(),
             path,
             claim,
+            held: Held::default(),
             delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
             position: 0,
             mode: wish.options
@@ -211,6 +213,7 @@ impl FileServer {
         let open = Open {
             session: creating.origin.session,
             tree: creating.origin.tree,
+            client_guid: creating.origin.client_guid,
             granted,
             object: Object::File(Box::new(file)),
             busy: 0,
@@ -363,8 +366,9 @@ impl FileServer {
                 reserved: [0; 16],
             });
         }
+        let held = self.held(id);
         let response = CreateResponse {
-            oplock_level: OplockLevel::NONE,
+            oplock_level: held.level,
             create_action: action,
             creation_time: metadata.created,
             last_access_time: metadata.accessed,

@@ -57,6 +57,7 @@ impl FileServer {
         let open = Open {
             session: origin.session,
             tree: origin.tree,
+            client_guid: origin.client_guid,
             granted,
             object: Object::Pipe(Box::new(pipe)),
             busy: 0,

@@ -9,7 +9,7 @@ use super::{
     reply::ShareId,
     token::{ConnId, RequestId, Token},
 };
-use crate::wire::{Body, DecodeError, Dialect, FileId, SessionId, TreeId, WriteRequest};
+use crate::wire::{Body, Capabilities, DecodeError, Dialect, FileId, Guid, SessionId, TreeId, WriteRequest};
 
 /// Something that the application has to know or to answer.
 #[derive(Debug)]
@@ -80,6 +80,11 @@ pub struct Origin {
     pub share: ShareId,
     /// The dialect of the connection.
     pub dialect: Dialect,
+    /// Which client it is: ClientGuid of its NEGOTIATE, zero for those that sent none. A client may
+    /// come over many connections under the same one.
+    pub client_guid: Guid,
+    /// What client and server agreed that both can do, [MS-SMB2] 3.3.5.4.
+    pub capabilities: Capabilities,
     /// ChannelSequence of a 3.x request.
     pub channel_sequence: u16,
     /// The request is a replay (3.x).

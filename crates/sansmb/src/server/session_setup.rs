@@ -34,7 +34,8 @@ impl Sessions {
             // No connection of this server offers multichannel yet, and so none can be bound.
             return Err(NtStatus::REQUEST_NOT_ACCEPTED.into());
         }
-        let dialect = channel.dialect().ok_or(NtStatus::INVALID_PARAMETER)?;
+        let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
+        let (dialect, client_guid, capabilities) = (n.dialect, n.client_guid, n.server_capabilities);
         if channel.config.encryption == EncryptionPolicy::Required
             && channel.negotiated.as_ref().is_none_or(|n| n.cipher.is_none())
         {
@@ -65,6 +66,8 @@ impl Sessions {
             tree: TreeId(0),
             share: ShareId(0),
             dialect,
+            client_guid,
+            capabilities,
             channel_sequence: 0,
             replay: false,
             encrypted: inbound.encrypted,

@@ -271,7 +271,7 @@ impl Sessions {
         }
         // A related member works on the file of the one before it, whatever it says itself.
         let file_id = named.map_or(FileId::ANY, |named| inbound.related_file.unwrap_or(named));
-        let dialect = n.dialect;
+        let (dialect, client_guid, capabilities) = (n.dialect, n.client_guid, n.server_capabilities);
         channel.reserve(inbound.id, if O::COMMAND == Command::WRITE { 0 } else { payload });
         if named.is_some() {
             channel.note_file(inbound.id, file_id);
@@ -282,6 +282,8 @@ impl Sessions {
             tree: header.tree_id,
             share,
             dialect,
+            client_guid,
+            capabilities,
             channel_sequence: header.channel_sequence(),
             replay: header.flags.contains(Flags::REPLAY_OPERATION),
             encrypted: inbound.encrypted,
