@@ -170,6 +170,7 @@ impl FileServer {
                 rights: Rights::default(),
                 attributes: Default::default(),
                 no_follow: true,
+                creator: None,
             },
             Stage::Unlink => Job::Unlink { handle },
             Stage::UnlinkThrough(other) => Job::Unlink { handle: other },

@@ -31,6 +31,7 @@ mod nodes;
 mod notify;
 mod opens;
 mod pipes;
+mod security;
 mod server;
 mod session;
 mod share_modes;

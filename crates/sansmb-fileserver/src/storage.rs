@@ -16,6 +16,8 @@ use sansmb::{
     wire::{FileAttributes, FileTime, NtStatus},
 };
 
+pub use crate::security::{Creator, MAX_DESCRIPTOR, Security, SecurityChange, Unix};
+
 /// A backend for one share.
 pub trait Storage: Debug + Send + Sync {
     /// Does `job` and calls `done` exactly once: before it returns where the work is quick (data
@@ -47,6 +49,9 @@ pub struct StorageTraits {
     pub read_only: bool,
     /// Longest name of one component, in UTF-16 units.
     pub max_name_len: u32,
+    /// Descriptors can be kept with files. Where they cannot, [`Job::ChangeSecurity`] gives
+    /// [`NtStatus::INVALID_DEVICE_REQUEST`], and new files get none.
+    pub security: bool,
 }
 
 /// A backend's own name for something that is open there.
@@ -133,6 +138,9 @@ pub enum Job {
         attributes: FileAttributes,
         /// Open a symbolic link or reparse point itself instead of what it points to.
         no_follow: bool,
+        /// Who makes what is missing: whether they may is asked, and the descriptor that comes out is
+        /// kept with what is made. Without one, nobody asks and nothing is kept.
+        creator: Option<Arc<Creator>>,
     },
     /// Gives a handle back. Ends with [`Done::Nothing`].
     Close {
@@ -179,6 +187,8 @@ pub enum Job {
         handle: Handle,
         /// One component, without wildcards, compared without regard to case.
         name: Arc<str>,
+        /// Whether the entry has to say who may do what.
+        security: bool,
     },
     /// The next entries of a directory, without `.` and `..`, in any order that is stable while
     /// the handle is open. Ends with [`Done::Entries`].
@@ -189,6 +199,8 @@ pub enum Job {
         restart: bool,
         /// At most so many.
         limit: usize,
+        /// Whether the entries have to say who may do what.
+        security: bool,
     },
     /// Sets times and attributes. Ends with [`Done::Nothing`].
     Change {
@@ -196,6 +208,19 @@ pub enum Job {
         handle: Handle,
         /// What.
         changes: Changes,
+    },
+    /// Says who may do what. Ends with [`Done::Security`].
+    Security {
+        /// Which.
+        handle: Handle,
+    },
+    /// Changes who may do what, in one step with looking at what there was. Ends with
+    /// [`Done::Nothing`].
+    ChangeSecurity {
+        /// Which.
+        handle: Handle,
+        /// What.
+        change: SecurityChange,
     },
     /// Sets the length of a file. Ends with [`Done::Nothing`].
     SetLength {
@@ -221,6 +246,8 @@ pub enum Job {
         to: SharePath,
         /// Whether an existing file at `to` is replaced.
         replace: bool,
+        /// Who does it: whether they may put something into the directory is asked.
+        by: Option<Arc<Creator>>,
     },
     /// Gives an open file one more name. Ends with [`Done::Nothing`].
     Link {
@@ -230,6 +257,8 @@ pub enum Job {
         to: SharePath,
         /// Whether an existing file at `to` is replaced.
         replace: bool,
+        /// Who does it: whether they may put something into the directory is asked.
+        by: Option<Arc<Creator>>,
     },
     /// Removes the name under which `handle` was opened; a directory must be empty, otherwise
     /// [`NtStatus::DIRECTORY_NOT_EMPTY`]. The handle stays open. Ends with [`Done::Nothing`].
@@ -296,7 +325,11 @@ pub enum Done {
         created: bool,
         /// Its path in the spelling of the storage.
         path: SharePath,
+        /// Who may do what with it.
+        security: Security,
     },
+    /// See [`Job::Security`].
+    Security(Security),
     /// See [`Job::Read`].
     Read(MessageBuffer),
     /// Bytes written or copied.
@@ -359,6 +392,8 @@ pub struct Entry {
     pub name: Arc<str>,
     /// What it is.
     pub metadata: Metadata,
+    /// Who may do what with it, if that was asked for.
+    pub security: Option<Security>,
 }
 
 /// Space on a volume, in bytes.

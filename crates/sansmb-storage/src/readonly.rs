@@ -8,8 +8,8 @@ use std::{
 
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
-    Completion, Done, Entry, Existence, Job, Metadata, NodeId, Outcome, Rights, SharePath, Space, Storage,
-    StorageTraits, Want,
+    Completion, Done, Entry, Existence, Job, Metadata, NodeId, Outcome, Rights, Security, SharePath, Space,
+    Storage, StorageTraits, Want,
 };
 
 use crate::{
@@ -108,6 +108,7 @@ impl<T: Tree> ReadOnly<T> {
             created: FileTime::from_unix(0, 0),
             read_only: true,
             max_name_len: 255,
+            security: false,
         };
         Self { tree, opened: Slab::default(), traits }
     }
@@ -156,15 +157,19 @@ impl<T: Tree> ReadOnly<T> {
                 let opened = get(handle)?;
                 Ok(Done::Metadata(self.metadata(&strs(&opened.path), opened.node)))
             }
-            Job::Find { handle, name } => {
+            Job::Find { handle, name, security } => {
                 let mut path = get(handle)?.path.clone();
                 path.push(name);
                 let (path, node) = self.find(&path).ok_or(NtStatus::NO_SUCH_FILE)?;
                 let name = path.last().cloned().unwrap_or_default();
-                Ok(Done::Found(Entry { name, metadata: self.metadata(&strs(&path), node) }))
+                let metadata = self.metadata(&strs(&path), node);
+                Ok(Done::Found(Entry { name, metadata, security: security.then(Security::default) }))
             }
-            Job::List { handle, restart, limit } => self.list(&*get(handle)?, restart, limit),
+            Job::List { handle, restart, limit, security } => {
+                self.list(&*get(handle)?, restart, limit, security)
+            }
             Job::IsEmpty { handle } => Ok(Done::Empty(self.tree.list(&strs(&get(handle)?.path)).is_empty())),
+            Job::Security { handle } => get(handle).map(|_| Done::Security(Security::default())),
             Job::Flush { handle } => get(handle).map(|_| Done::Nothing),
             Job::Space { handle } => {
                 get(handle).map(|_| Done::Space(Space { block: 4096, ..Space::default() }))
@@ -175,6 +180,7 @@ impl<T: Tree> ReadOnly<T> {
             }
             Job::Write { .. }
             | Job::Change { .. }
+            | Job::ChangeSecurity { .. }
             | Job::SetLength { .. }
             | Job::Allocate { .. }
             | Job::Rename { .. }
@@ -207,10 +213,11 @@ impl<T: Tree> ReadOnly<T> {
         let metadata = self.metadata(&strs(&path), node);
         let opened = Opened { path: path.clone(), node, listing: Mutex::default() };
         let handle = self.opened.insert(Arc::new(opened));
-        Ok(Done::Opened { handle, metadata, created: false, path: SharePath(path) })
+        let (path, security) = (SharePath(path), Security::default());
+        Ok(Done::Opened { handle, metadata, created: false, path, security })
     }
 
-    fn list(&self, dir: &Opened, restart: bool, limit: usize) -> Outcome {
+    fn list(&self, dir: &Opened, restart: bool, limit: usize, security: bool) -> Outcome {
         if !dir.node.directory {
             return Err(NtStatus::INVALID_PARAMETER);
         }
@@ -229,7 +236,7 @@ impl<T: Tree> ReadOnly<T> {
             let mut path = path.clone();
             path.push(&name);
             let metadata = self.metadata(&path, node);
-            Entry { name: name.into(), metadata }
+            Entry { name: name.into(), metadata, security: security.then(Security::default) }
         });
         let entries = entries.collect();
         Ok(Done::Entries { entries, end: left.is_empty() })

@@ -128,6 +128,7 @@ impl FileServer {
             rights: creating.rights,
             attributes,
             no_follow: wish.options.contains(CreateOptions::OPEN_REPARSE_POINT),
+            creator: None,
         };
         let share = creating.share.clone();
         self.job(&share, job, Task::Open(creating));
@@ -136,7 +137,7 @@ impl FileServer {
     /// The lookup is done.
     pub(crate) fn create_opened(&mut self, mut creating: Box<Creating>, job: JobId, outcome: Outcome) {
         let (handle, metadata, created, path) = match outcome {
-            Ok(Done::Opened { handle, metadata, created, path }) => (handle, metadata, created, path),
+            Ok(Done::Opened { handle, metadata, created, path, .. }) => (handle, metadata, created, path),
             Ok(_) => return self.refuse(*creating, None, NtStatus::INTERNAL_ERROR),
             Err(status) => return self.not_opened(creating, status),
         };

@@ -247,8 +247,10 @@ impl Listing {
             }
             return match self.pattern.exact() {
                 Some(name) if matches!(&**name, "." | "..") => Filled::Done,
-                Some(name) => Filled::Needs(Job::Find { handle, name: Arc::clone(name) }),
-                None => Filled::Needs(Job::List { handle, restart: self.restart, limit: BATCH }),
+                Some(name) => Filled::Needs(Job::Find { handle, name: Arc::clone(name), security: false }),
+                None => {
+                    Filled::Needs(Job::List { handle, restart: self.restart, limit: BATCH, security: false })
+                }
             };
         }
     }

@@ -140,9 +140,10 @@ impl FileServer {
                         rights: Rights::default(),
                         attributes: FileAttributes::empty(),
                         no_follow: true,
+                        creator: None,
                     },
-                    Stage::Do(_) if link => Job::Link { handle, to, replace },
-                    Stage::Do(_) => Job::Rename { handle, to, replace },
+                    Stage::Do(_) if link => Job::Link { handle, to, replace, by: None },
+                    Stage::Do(_) => Job::Rename { handle, to, replace, by: None },
                 }
             },
             Step::Rename(renaming),

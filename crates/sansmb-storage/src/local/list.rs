@@ -16,6 +16,7 @@ use super::{
     meta::{Kept, Stat},
     names,
     node::{Listing, Node, join},
+    security,
 };
 use crate::slab::lock;
 
@@ -23,7 +24,7 @@ use crate::slab::lock;
 const BATCH: usize = 4096;
 
 impl Inner {
-    pub(super) fn list(&self, handle: Handle, restart: bool, limit: usize) -> Outcome {
+    pub(super) fn list(&self, handle: Handle, restart: bool, limit: usize, security: bool) -> Outcome {
         let node = self.directory(handle)?;
         let mut listing = lock(&node.listing);
         if restart {
@@ -50,15 +51,15 @@ impl Inner {
                 continue;
             }
             // What vanished since is left out.
-            entries.extend(self.entry(&node, name)?);
+            entries.extend(self.entry(&node, name, security)?);
         }
         Ok(Done::Entries { entries, end: false })
     }
 
-    pub(super) fn find(&self, handle: Handle, name: &str, scan: Scan) -> Result<Done, Fail> {
+    pub(super) fn find(&self, handle: Handle, name: &str, security: bool, scan: Scan) -> Result<Done, Fail> {
         let node = self.directory(handle)?;
         let exact = names::to_disk(name).map_err(|_| NtStatus::NO_SUCH_FILE)?;
-        if let Some(entry) = self.entry(&node, &exact)? {
+        if let Some(entry) = self.entry(&node, &exact, security)? {
             return Ok(Done::Found(entry));
         }
         let cell = self.names.of(node.id());
@@ -66,7 +67,7 @@ impl Inner {
         for _ in 0..2 {
             cell.refresh(&mut known, node.fd(), scan)??;
             let Some(real) = known.find(node.fd(), name, scan)?? else { break };
-            if let Some(entry) = self.entry(&node, &real)? {
+            if let Some(entry) = self.entry(&node, &real, security)? {
                 return Ok(Done::Found(entry));
             }
             known.forget();
@@ -74,8 +75,9 @@ impl Inner {
         Err(NtStatus::NO_SUCH_FILE.into())
     }
 
-    /// An entry of a directory; `None` where it is no longer there.
-    fn entry(&self, dir: &Node, disk: &[u8]) -> Result<Option<Entry>, NtStatus> {
+    /// An entry of a directory, with who may do what if `secure` asks for it; `None` where it is no
+    /// longer there.
+    fn entry(&self, dir: &Node, disk: &[u8], secure: bool) -> Result<Option<Entry>, NtStatus> {
         let name = || names::to_share(disk).into();
         let stat = match Stat::at(dir.fd(), disk) {
             Ok(stat) => stat,
@@ -91,11 +93,17 @@ impl Inner {
                 && let Ok(target) = Stat::of(fd.as_fd())
             {
                 let kept = Kept::of(fd.as_fd(), true);
-                return Ok(Some(Entry { name: name(), metadata: target.metadata(kept, self.dot(disk)) }));
+                let unix = self.process.unix(&target);
+                let security =
+                    if secure { Some(security::of(fd.as_fd(), true, kept.as_ref(), unix)?) } else { None };
+                let metadata = target.metadata(kept, self.dot(disk));
+                return Ok(Some(Entry { name: name(), metadata, security }));
             }
         }
         let kept = if has_attributes(stat.kind()) { Kept::at(dir.fd(), disk) } else { None };
-        Ok(Some(Entry { name: name(), metadata: stat.metadata(kept, self.dot(disk)) }))
+        let unix = self.process.unix(&stat);
+        let security = if secure { Some(security::at(dir.fd(), disk, kept.as_ref(), unix)?) } else { None };
+        Ok(Some(Entry { name: name(), metadata: stat.metadata(kept, self.dot(disk)), security }))
     }
 
     pub(super) fn is_empty(&self, handle: Handle) -> Outcome {

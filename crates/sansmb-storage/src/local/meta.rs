@@ -1,8 +1,8 @@
 //! Metadata of files, and the attributes that Unix has no place for.
 //!
 //! DOS attributes and the creation time live in the extended attribute `user.sansmb.attributes`: a
-//! version byte (1), the attributes and the creation time (zero for "as the file system says"), both
-//! little-endian. Without it a file has ARCHIVE, a name with a leading dot HIDDEN, and a file that
+//! version byte (1, or 2 where a security descriptor is kept too), the attributes and the creation time
+//! (zero for "as the file system says"), both little-endian. Without it a file has ARCHIVE, a name with a leading dot HIDDEN, and a file that
 //! nobody may write READONLY. Where the file system has no extended attributes, changes to them are
 //! accepted and lost.
 
@@ -23,6 +23,8 @@ use crate::attributes::{settable, shown};
 const XATTR: &str = "user.sansmb.attributes";
 const XATTR_LEN: usize = 13;
 const XATTR_VERSION: u8 = 1;
+/// The same, and there is a security descriptor beside it.
+const XATTR_SECURED: u8 = 2;
 
 /// IO_REPARSE_TAG_SYMLINK, [MS-FSCC] 2.1.2.1.
 const TAG_SYMLINK: u32 = 0xa000_000c;
@@ -50,6 +52,18 @@ impl Stat {
         FileType::from_raw_mode(u32::from(self.0.stx_mode))
     }
 
+    pub(super) fn uid(&self) -> u32 {
+        self.0.stx_uid
+    }
+
+    pub(super) fn gid(&self) -> u32 {
+        self.0.stx_gid
+    }
+
+    pub(super) fn mode(&self) -> u32 {
+        self.0.stx_mode.into()
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.0.stx_size
     }
@@ -66,7 +80,7 @@ impl Stat {
             attributes.set(FileAttributes::READONLY, self.0.stx_mode & 0o222 == 0);
         }
         attributes.set(FileAttributes::HIDDEN, dot);
-        Kept { attributes, created: FileTime(0) }
+        Kept { attributes, created: FileTime(0), secured: false }
     }
 
     fn born(&self) -> FileTime {
@@ -113,6 +127,8 @@ fn time(t: StatxTimestamp) -> FileTime {
 pub(super) struct Kept {
     attributes: FileAttributes,
     created: FileTime,
+    /// A security descriptor is kept in an attribute of its own.
+    pub(super) secured: bool,
 }
 
 impl Kept {
@@ -120,14 +136,15 @@ impl Kept {
         let raw: &[u8; XATTR_LEN] = raw.try_into().ok()?;
         let (version, rest) = raw.split_first()?;
         let (attributes, created) = rest.split_first_chunk()?;
-        (*version == XATTR_VERSION).then_some(Self {
+        matches!(*version, XATTR_VERSION | XATTR_SECURED).then_some(Self {
+            secured: *version == XATTR_SECURED,
             attributes: FileAttributes::from_bits_retain(u32::from_le_bytes(*attributes)),
             created: FileTime(u64::from_le_bytes(created.try_into().ok()?)),
         })
     }
 
     fn bytes(self) -> [u8; XATTR_LEN] {
-        let mut raw = [XATTR_VERSION; XATTR_LEN];
+        let mut raw = [if self.secured { XATTR_SECURED } else { XATTR_VERSION }; XATTR_LEN];
         raw[1..5].copy_from_slice(&self.attributes.bits().to_le_bytes());
         raw[5..].copy_from_slice(&self.created.0.to_le_bytes());
         raw
@@ -146,11 +163,8 @@ impl Kept {
 
     /// Of a name in a directory that is no symbolic link.
     pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
-        let mut path = descriptor(dir).into_bytes();
-        path.push(b'/');
-        path.extend_from_slice(name);
         let mut raw = [0_u8; XATTR_LEN];
-        let got = lgetxattr(path, XATTR, &mut raw).ok()?;
+        let got = lgetxattr(beneath(dir, name), XATTR, &mut raw).ok()?;
         Self::parse(raw.get(..got)?)
     }
 
@@ -172,17 +186,46 @@ pub(super) fn descriptor(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
+/// The path of a name in an open directory.
+pub(super) fn beneath(dir: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
+    let mut path = descriptor(dir).into_bytes();
+    path.push(b'/');
+    path.extend_from_slice(name);
+    path
+}
+
+/// Notes that a security descriptor is kept with an open file.
+pub(super) fn note_secured(fd: BorrowedFd<'_>, path_only: bool, dot: bool) -> Result<()> {
+    let kept = match Kept::of(fd, path_only) {
+        Some(kept) => kept,
+        None => Stat::of(fd)?.defaults(dot),
+    };
+    if kept.secured { Ok(()) } else { Kept { secured: true, ..kept }.store(fd, path_only) }
+}
+
 /// Gives what was just made its attributes; only where they differ from those it has without.
-pub(super) fn set_first(fd: BorrowedFd<'_>, stat: &Stat, wanted: FileAttributes, dot: bool) -> Option<Kept> {
+/// `secured` says that it has a security descriptor.
+pub(super) fn set_first(
+    fd: BorrowedFd<'_>,
+    stat: &Stat,
+    wanted: FileAttributes,
+    dot: bool,
+    secured: bool,
+) -> Result<Option<Kept>> {
     let mut kept = stat.defaults(dot);
     let hidden = kept.attributes & FileAttributes::HIDDEN;
     let attributes = settable(wanted) | hidden;
-    if attributes == kept.attributes {
-        return None;
+    if attributes == kept.attributes && !secured {
+        return Ok(None);
     }
     kept.attributes = attributes;
-    // The file is there; that it lacks an attribute is no reason to say otherwise.
-    kept.store(fd, false).ok().map(|()| kept)
+    kept.secured = secured;
+    match kept.store(fd, false) {
+        Ok(()) => Ok(Some(kept)),
+        Err(errno) if secured => Err(errno),
+        // The file is there; that it lacks an attribute is no reason to say otherwise.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Sets times and attributes of an open file.
@@ -195,6 +238,7 @@ pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &C
         let after = Kept {
             attributes: changes.attributes.map_or(before.attributes, settable),
             created: changes.created.unwrap_or(before.created),
+            secured: before.secured,
         };
         if after != before {
             after.store(fd, path_only)?;

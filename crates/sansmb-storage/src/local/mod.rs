@@ -11,6 +11,7 @@ mod namespace;
 mod node;
 mod open;
 mod pool;
+mod security;
 
 use std::{
     fs::File,
@@ -20,7 +21,9 @@ use std::{
 };
 
 use sansmb::wire::{FileTime, NtStatus};
-use sansmb_fileserver::storage::{Completion, Done, Handle, Job, Outcome, Space, Storage, StorageTraits};
+use sansmb_fileserver::storage::{
+    Completion, Done, Handle, Job, Outcome, SecurityChange, Space, Storage, StorageTraits,
+};
 
 use self::{
     beneath::Root,
@@ -29,8 +32,9 @@ use self::{
     meta::Stat,
     node::Node,
     pool::Pool,
+    security::{Making, Process},
 };
-use crate::slab::Slab;
+use crate::slab::{Slab, lock};
 
 /// How a [`LocalDir`] behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +114,10 @@ struct Inner {
     names: DirNamesCache,
     /// Held while something is renamed, because that locks two directories.
     renaming: Mutex<()>,
+    /// Held from looking at a security descriptor to replacing it.
+    securing: Mutex<()>,
+    making: Making,
+    process: Process,
     options: LocalOptions,
     traits: StorageTraits,
 }
@@ -161,6 +169,7 @@ impl LocalDir {
             created: stat.metadata(None, false).created.max(FileTime(1)),
             read_only: options.read_only,
             max_name_len: 255,
+            security: security::is_supported(root.fd()),
         };
         Ok(Self {
             pool: Pool::new(options.threads),
@@ -169,6 +178,9 @@ impl LocalDir {
                 nodes: Slab::default(),
                 names: DirNamesCache::new(options.known_names),
                 renaming: Mutex::new(()),
+                securing: Mutex::new(()),
+                making: Making::default(),
+                process: Process::current(),
                 options,
                 traits,
             }),
@@ -243,18 +255,24 @@ impl Inner {
                 let node = self.node(*handle)?;
                 Ok(Done::Metadata(node.metadata(self.hidden(&node))?))
             }
-            Job::Find { handle, name } => self.find(*handle, name, scan),
-            Job::List { handle, restart, limit } => Ok(self.list(*handle, *restart, *limit)?),
+            Job::Find { handle, name, security } => self.find(*handle, name, *security, scan),
+            Job::List { handle, restart, limit, security } => {
+                Ok(self.list(*handle, *restart, *limit, *security)?)
+            }
             Job::Change { handle, changes } => {
                 self.check_writable()?;
                 let node = self.node(*handle)?;
                 node.change(self.hidden(&node), changes)?;
                 Ok(Done::Nothing)
             }
+            Job::Security { handle } => Ok(Done::Security(self.node(*handle)?.security(&self.process)?)),
+            Job::ChangeSecurity { handle, change } => Ok(self.change_security(*handle, change)?),
             Job::SetLength { handle, length } => Ok(self.file_to_change(*handle)?.set_length(*length)?),
             Job::Allocate { handle, length } => Ok(self.file_to_change(*handle)?.allocate(*length)?),
-            Job::Rename { handle, to, replace } => self.rename(*handle, to, *replace, scan),
-            Job::Link { handle, to, replace } => self.link(*handle, to, *replace, scan),
+            Job::Rename { handle, to, replace, by } => {
+                self.rename(*handle, to, *replace, by.as_deref(), scan)
+            }
+            Job::Link { handle, to, replace, by } => self.link(*handle, to, *replace, by.as_deref(), scan),
             Job::Unlink { handle } => self.unlink(*handle, scan),
             Job::IsEmpty { handle } => Ok(self.is_empty(*handle)?),
             Job::Space { handle } => Ok(self.space(*handle)?),
@@ -301,6 +319,18 @@ impl Inner {
 
     fn hidden(&self, node: &Node) -> bool {
         self.dot(node::split(&node.path()).1)
+    }
+
+    fn change_security(&self, handle: Handle, change: &SecurityChange) -> Outcome {
+        self.check_writable()?;
+        if !self.traits.security {
+            return Err(NtStatus::INVALID_DEVICE_REQUEST);
+        }
+        let node = self.node(handle)?;
+        let _alone = lock(&self.securing);
+        let descriptor = change.apply(&node.security(&self.process)?, node.is_directory())?;
+        node.set_security(self.hidden(&node), &descriptor)?;
+        Ok(Done::Nothing)
     }
 
     fn space(&self, handle: Handle) -> Outcome {

@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
 };
 use sansmb::wire::NtStatus;
-use sansmb_fileserver::storage::{Done, Handle, SharePath};
+use sansmb_fileserver::storage::{Creator, Done, Handle, SharePath};
 
 use super::{
     Fail, Inner,
@@ -30,6 +30,17 @@ struct Name {
 }
 
 impl Inner {
+    /// Whether somebody may put something into a directory, which is open with O_PATH.
+    fn check_addable(
+        &self,
+        dir: BorrowedFd<'_>,
+        by: Option<&Creator>,
+        directory: bool,
+    ) -> Result<(), NtStatus> {
+        let Some(by) = by else { return Ok(()) };
+        by.may_add(&self.security_of_directory(dir)?, directory)
+    }
+
     pub(super) fn unlink(&self, handle: Handle, scan: Scan) -> Result<Done, Fail> {
         self.check_writable()?;
         let node = self.node(handle)?;
@@ -57,6 +68,7 @@ impl Inner {
         handle: Handle,
         SharePath(to): &SharePath,
         replace: bool,
+        by: Option<&Creator>,
         scan: Scan,
     ) -> Result<Done, Fail> {
         self.check_writable()?;
@@ -67,6 +79,7 @@ impl Inner {
         }
         let new = names::to_disk(name)?;
         let parent = self.locate(parents, scan)?;
+        self.check_addable(parent.fd.as_fd(), by, node.is_directory())?;
         let to_dir = parent.fd.as_fd();
 
         // Two directories are locked only by whoever holds this, so no two wait for each other.
@@ -130,6 +143,7 @@ impl Inner {
         handle: Handle,
         SharePath(to): &SharePath,
         replace: bool,
+        by: Option<&Creator>,
         scan: Scan,
     ) -> Result<Done, Fail> {
         self.check_writable()?;
@@ -140,6 +154,7 @@ impl Inner {
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
         let new = names::to_disk(name)?;
         let parent = self.locate(parents, scan)?;
+        self.check_addable(parent.fd.as_fd(), by, node.is_directory())?;
         // What has lost its last name gets no new one.
         self.name_of(&node)?;
         let dir = parent.fd.as_fd();

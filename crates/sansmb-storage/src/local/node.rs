@@ -10,11 +10,12 @@ use std::{
 
 use rustix::fs::{Dir, FileType};
 use sansmb::wire::NtStatus;
-use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
+use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Security};
 
 use super::{
     errno::status,
     meta::{self, Kept, Stat},
+    security::{self, Process},
 };
 use crate::slab::lock;
 
@@ -110,6 +111,23 @@ impl Node {
         let stat = Stat::of(self.fd()).map_err(status)?;
         let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
         Ok(stat.metadata(kept, hidden))
+    }
+
+    /// Who may do what with it.
+    pub(super) fn security(&self, process: &Process) -> Result<Security, NtStatus> {
+        let stat = Stat::of(self.fd()).map_err(status)?;
+        let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
+        security::of(self.fd(), self.path_only, kept.as_ref(), process.unix(&stat))
+    }
+
+    /// Keeps a descriptor with it.
+    pub(super) fn set_security(&self, hidden: bool, descriptor: &[u8]) -> Result<(), NtStatus> {
+        if self.is_symlink() {
+            // The kernel gives symbolic links no attributes of users.
+            return Err(NtStatus::INVALID_DEVICE_REQUEST);
+        }
+        security::store(self.fd(), self.path_only, descriptor)?;
+        meta::note_secured(self.fd(), self.path_only, hidden).map_err(status)
     }
 
     pub(super) fn change(&self, hidden: bool, changes: &Changes) -> Result<(), NtStatus> {

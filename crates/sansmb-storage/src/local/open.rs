@@ -6,11 +6,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{FileType, Mode, OFlags, mkdirat, openat},
+    fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, unlinkat},
     io::Errno,
 };
-use sansmb::wire::NtStatus;
-use sansmb_fileserver::storage::{Done, Existence, Job, Rights, SharePath, Want};
+use sansmb::wire::{FileAttributes, NtStatus};
+use sansmb_fileserver::storage::{Done, Existence, Job, Rights, Security, SharePath, Want};
 
 use super::{
     Fail, Inner,
@@ -19,6 +19,7 @@ use super::{
     meta::{self, Kept, Stat},
     names,
     node::{Node, join, split},
+    security,
 };
 
 /// A directory that a path leads to.
@@ -38,6 +39,8 @@ struct How {
     want: Want,
     rights: Rights,
     no_follow: bool,
+    /// How many files were made when this began.
+    made: u64,
 }
 
 /// What was opened.
@@ -53,23 +56,26 @@ const CALM: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXE
 
 impl Inner {
     pub(super) fn open(&self, job: &Job, scan: Scan) -> Result<Done, Fail> {
-        let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow } = job else {
+        let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow, creator } =
+            job
+        else {
             return Err(NtStatus::INTERNAL_ERROR.into());
         };
-        let how = How { want: *want, rights: *rights, no_follow: *no_follow };
+        let made = self.making.done();
+        let how = How { want: *want, rights: *rights, no_follow: *no_follow, made };
         let Some((name, parents)) = path.split_last() else {
             if *existence == Existence::MustNotExist {
                 return Err(NtStatus::OBJECT_NAME_COLLISION.into());
             }
             let opened = self.open_existing(b"", how)?.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
-            return Ok(self.opened(opened, Vec::new(), Vec::new()));
+            return Ok(self.opened(opened, how, Vec::new(), Vec::new())?);
         };
         let exact = names::to_disk(name)?;
         // The spelling given is mostly right: one call then finds it.
         if *existence != Existence::MustNotExist {
             let disk = join(&to_disk_path(parents)?, &exact);
             if let Some(opened) = self.open_existing(&disk, how)? {
-                return Ok(self.opened(opened, disk, path.clone()));
+                return Ok(self.opened(opened, how, disk, path.clone())?);
             }
         }
 
@@ -87,7 +93,7 @@ impl Inner {
                     let disk = join(&parent.disk, &real);
                     if let Some(opened) = self.open_existing(&disk, how)? {
                         let share = spelled(&parent.share, &real);
-                        return Ok(self.opened(opened, disk, share));
+                        return Ok(self.opened(opened, how, disk, share)?);
                     }
                     if Stat::at(parent.fd.as_fd(), &real).is_ok() {
                         // A symbolic link to nothing.
@@ -102,15 +108,29 @@ impl Inner {
                 return Err(NtStatus::OBJECT_NAME_NOT_FOUND.into());
             }
             self.check_writable()?;
-            match make(parent.fd.as_fd(), &exact, how) {
-                Ok(fd) => {
+            let descriptor = match creator {
+                Some(creator) => {
+                    let parent = self.security_of_directory(parent.fd.as_fd())?;
+                    Some(creator.descriptor(&parent, how.want == Want::Directory)?)
+                }
+                None => None,
+            };
+            let descriptor = descriptor.filter(|_| self.traits.security);
+            let dot = self.dot(&exact);
+            let made = self.making.make(|| {
+                make(parent.fd.as_fd(), &exact, how)
+                    .map(|fd| dress(parent.fd.as_fd(), &exact, fd, *attributes, dot, descriptor.as_deref()))
+            });
+            match made {
+                Ok(dressed) => {
+                    let (opened, kept) = dressed?;
                     known.made(parent.fd.as_fd(), &exact);
                     drop(known);
-                    let stat = Stat::of(fd.as_fd())?;
-                    let kept = meta::set_first(fd.as_fd(), &stat, *attributes, self.dot(&exact));
                     let disk = join(&parent.disk, &exact);
                     let share = spelled(&parent.share, &exact);
-                    return Ok(self.insert(Opened { fd, stat, path_only: false }, kept, disk, share, true));
+                    let unix = Some(self.process.unix(&opened.stat));
+                    let security = Security { stored: descriptor, unix };
+                    return Ok(self.insert(opened, kept, disk, share, security, true));
                 }
                 Err(Errno::EXIST) if *existence == Existence::MustNotExist => {
                     known.forget();
@@ -125,10 +145,30 @@ impl Inner {
         Err(NtStatus::SHARING_VIOLATION.into())
     }
 
-    fn opened(&self, opened: Opened, disk: Vec<u8>, share: Vec<Arc<str>>) -> Done {
+    fn opened(
+        &self,
+        opened: Opened,
+        how: How,
+        disk: Vec<u8>,
+        share: Vec<Arc<str>>,
+    ) -> Result<Done, NtStatus> {
         let link = opened.stat.kind() == FileType::Symlink;
-        let kept = if link { None } else { Kept::of(opened.fd.as_fd(), opened.path_only) };
-        self.insert(opened, kept, disk, share, false)
+        let kept = || if link { None } else { Kept::of(opened.fd.as_fd(), opened.path_only) };
+        let mut found = kept();
+        if !found.is_some_and(|kept| kept.secured) && !self.making.none_since(how.made) {
+            self.making.wait();
+            found = kept();
+        }
+        let kept = found;
+        let unix = self.process.unix(&opened.stat);
+        let security = security::of(opened.fd.as_fd(), opened.path_only, kept.as_ref(), unix)?;
+        Ok(self.insert(opened, kept, disk, share, security, false))
+    }
+
+    /// Who may do what in a directory that is open with O_PATH.
+    pub(super) fn security_of_directory(&self, dir: BorrowedFd<'_>) -> Result<Security, NtStatus> {
+        let stat = Stat::of(dir).map_err(status)?;
+        security::of(dir, true, Kept::of(dir, true).as_ref(), self.process.unix(&stat))
     }
 
     fn insert(
@@ -137,11 +177,12 @@ impl Inner {
         kept: Option<Kept>,
         disk: Vec<u8>,
         share: Vec<Arc<str>>,
+        security: Security,
         created: bool,
     ) -> Done {
         let metadata = stat.metadata(kept, self.dot(split(&disk).1));
         let handle = self.nodes.insert(Arc::new(Node::new(fd, &stat, path_only, disk)));
-        Done::Opened { handle, metadata, created, path: SharePath(share) }
+        Done::Opened { handle, metadata, created, path: SharePath(share), security }
     }
 
     /// Opens what is at a path on disk; `None` where nothing is.
@@ -260,6 +301,32 @@ fn make(dir: BorrowedFd<'_>, name: &[u8], how: How) -> rustix::io::Result<OwnedF
     }
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | CALM | access(how.rights);
     openat(dir, name, flags, Mode::from_raw_mode(0o666))
+}
+
+/// Gives what was just made its descriptor and its attributes, or removes it.
+fn dress(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    fd: OwnedFd,
+    attributes: FileAttributes,
+    dot: bool,
+    descriptor: Option<&[u8]>,
+) -> Result<(Opened, Option<Kept>), NtStatus> {
+    let stat = Stat::of(fd.as_fd()).map_err(status)?;
+    let stored = descriptor.map_or(Ok(()), |descriptor| security::store(fd.as_fd(), false, descriptor));
+    let kept = stored.and_then(|()| {
+        meta::set_first(fd.as_fd(), &stat, attributes, dot, descriptor.is_some()).map_err(status)
+    });
+    match kept {
+        Ok(kept) => Ok((Opened { fd, stat, path_only: false }, kept)),
+        Err(status) => {
+            let directory = stat.kind() == FileType::Directory;
+            let flags = if directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            // It is ours, and nobody was told of it.
+            let _ = unlinkat(dir, name, flags);
+            Err(status)
+        }
+    }
 }
 
 fn access(rights: Rights) -> OFlags {

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, RwLock, atomic::AtomicU32, atomic::Ordering};
 
+use bytes::Bytes;
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
-use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Rights};
+use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Rights, Security, SecurityChange};
 
 use super::chunks::{BLOCK, Chunks, Usage};
 use crate::{
@@ -22,6 +23,8 @@ pub(super) struct Inode {
     pub(super) data: RwLock<Chunks>,
     pub(super) links: AtomicU32,
     times: Mutex<Times>,
+    /// The descriptor of who may do what.
+    security: Mutex<Option<Bytes>>,
     usage: Arc<Usage>,
 }
 
@@ -39,10 +42,11 @@ impl Inode {
         number: u64,
         directory: bool,
         attributes: FileAttributes,
+        security: Option<Bytes>,
         now: FileTime,
         usage: &Arc<Usage>,
     ) -> Result<Self, NtStatus> {
-        usage.take(OVERHEAD)?;
+        usage.take(OVERHEAD + length_of(security.as_ref()))?;
         Ok(Self {
             number,
             directory,
@@ -55,8 +59,25 @@ impl Inode {
                 changed: now,
                 attributes: settable(attributes),
             }),
+            security: Mutex::new(security),
             usage: Arc::clone(usage),
         })
+    }
+
+    pub(super) fn security(&self) -> Security {
+        Security { stored: lock(&self.security).clone(), unix: None }
+    }
+
+    pub(super) fn change_security(&self, change: &SecurityChange, now: FileTime) -> Result<(), NtStatus> {
+        let mut stored = lock(&self.security);
+        let before = Security { stored: stored.clone(), unix: None };
+        let after = change.apply(&before, self.directory)?;
+        self.usage.take(length_of(Some(&after)))?;
+        self.usage.give_back(length_of(stored.as_ref()));
+        *stored = Some(after);
+        drop(stored);
+        lock(&self.times).changed = now;
+        Ok(())
     }
 
     pub(super) fn metadata(&self, volume: u64) -> Metadata {
@@ -96,9 +117,14 @@ impl Inode {
     }
 }
 
+/// Capacity that a descriptor takes.
+fn length_of(descriptor: Option<&Bytes>) -> u64 {
+    descriptor.map_or(0, |bytes| bytes.len() as u64)
+}
+
 impl Drop for Inode {
     fn drop(&mut self) {
-        self.usage.give_back(OVERHEAD);
+        self.usage.give_back(OVERHEAD + length_of(lock(&self.security).as_ref()));
     }
 }
 

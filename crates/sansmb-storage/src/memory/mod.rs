@@ -15,7 +15,8 @@ use std::{
 
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
-    Completion, Done, Entry, Existence, Handle, Job, Outcome, SharePath, Space, Storage, StorageTraits, Want,
+    Completion, Creator, Done, Entry, Existence, Handle, Job, Outcome, SharePath, Space, Storage,
+    StorageTraits, Want,
 };
 
 use self::{
@@ -79,7 +80,7 @@ impl Memory {
         let now = (options.clock)();
         // The root is free, so that there is one whatever the capacity.
         let free = Usage::new(u64::MAX);
-        let root = Inode::new(ROOT, true, FileAttributes::empty(), now, &free);
+        let root = Inode::new(ROOT, true, FileAttributes::empty(), None, now, &free);
         let root = root.expect("there is room in an empty volume");
         Self {
             names: Mutex::new(Names::new(Arc::new(root))),
@@ -94,6 +95,7 @@ impl Memory {
                 created: now,
                 read_only: false,
                 max_name_len: 255,
+                security: true,
             },
         }
     }
@@ -119,13 +121,13 @@ impl Memory {
             }
             Job::Flush { handle } => self.get(handle).map(|_| Done::Nothing),
             Job::Stat { handle } => Ok(Done::Metadata(self.get(handle)?.inode.metadata(self.volume))),
-            Job::Find { handle, name } => {
+            Job::Find { handle, name, security } => {
                 let dir = self.directory(handle)?;
                 let names = lock(&self.names);
                 let child = names.get(dir.inode.number, &fold(&name)).ok_or(NtStatus::NO_SUCH_FILE)?;
-                Ok(Done::Found(self.entry(child)))
+                Ok(Done::Found(self.entry(child, security)))
             }
-            Job::List { handle, restart, limit } => {
+            Job::List { handle, restart, limit, security } => {
                 let dir = self.directory(handle)?;
                 let mut position = lock(&dir.position);
                 if restart {
@@ -134,14 +136,20 @@ impl Memory {
                 let names = lock(&self.names);
                 let (children, end) = names.list(dir.inode.number, &mut position, limit.min(BATCH));
                 drop(names);
-                Ok(Done::Entries { entries: children.iter().map(|child| self.entry(child)).collect(), end })
+                let entries = children.iter().map(|child| self.entry(child, security)).collect();
+                Ok(Done::Entries { entries, end })
             }
             Job::Change { handle, changes } => {
                 self.get(handle)?.inode.change(&changes, self.now());
                 Ok(Done::Nothing)
             }
-            Job::Rename { handle, to, replace } => self.rename(handle, &to, replace),
-            Job::Link { handle, to, replace } => self.link(handle, &to, replace),
+            Job::Security { handle } => Ok(Done::Security(self.get(handle)?.inode.security())),
+            Job::ChangeSecurity { handle, change } => {
+                self.get(handle)?.inode.change_security(&change, self.now())?;
+                Ok(Done::Nothing)
+            }
+            Job::Rename { handle, to, replace, by } => self.rename(handle, &to, replace, by.as_deref()),
+            Job::Link { handle, to, replace, by } => self.link(handle, &to, replace, by.as_deref()),
             Job::Unlink { handle } => {
                 let opened = self.get(handle)?;
                 let mut names = lock(&self.names);
@@ -162,12 +170,16 @@ impl Memory {
         }
     }
 
-    fn entry(&self, child: &Child) -> Entry {
-        Entry { name: Arc::clone(&child.name), metadata: child.inode.metadata(self.volume) }
+    fn entry(&self, child: &Child, security: bool) -> Entry {
+        Entry {
+            name: Arc::clone(&child.name),
+            metadata: child.inode.metadata(self.volume),
+            security: security.then(|| child.inode.security()),
+        }
     }
 
     fn open(&self, job: Job) -> Outcome {
-        let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow: _ } = job
+        let Job::Open { path: SharePath(path), want, existence, rights, attributes, creator, .. } = job
         else {
             return Err(NtStatus::INTERNAL_ERROR);
         };
@@ -188,7 +200,11 @@ impl Memory {
                         created = true;
                         let (number, now) = (names.next_number(), self.now());
                         let directory = want == Want::Directory;
-                        let inode = Inode::new(number, directory, attributes, now, &self.usage)?;
+                        let security = match &creator {
+                            Some(creator) => Some(creator.descriptor(&names.security(dir)?, directory)?),
+                            None => None,
+                        };
+                        let inode = Inode::new(number, directory, attributes, security, now, &self.usage)?;
                         let child =
                             Child { name: Arc::clone(name), inode: Arc::new(inode), link: Arc::default() };
                         names.insert(dir, child.clone(), now);
@@ -209,12 +225,19 @@ impl Memory {
             _ => {}
         }
         let metadata = inode.metadata(self.volume);
+        let security = inode.security();
         let opened = Opened { inode, link, rights, position: Mutex::default() };
         let handle = self.opened.insert(Arc::new(opened));
-        Ok(Done::Opened { handle, metadata, created, path: SharePath(path) })
+        Ok(Done::Opened { handle, metadata, created, path: SharePath(path), security })
     }
 
-    fn rename(&self, handle: Handle, SharePath(to): &SharePath, replace: bool) -> Outcome {
+    fn rename(
+        &self,
+        handle: Handle,
+        SharePath(to): &SharePath,
+        replace: bool,
+        by: Option<&Creator>,
+    ) -> Outcome {
         let opened = self.get(handle)?;
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
         if opened.link.is_none() {
@@ -225,6 +248,9 @@ impl Memory {
         let (way, _) = names.locate(parents)?;
         let (from, from_folded) = place(&opened)?;
         let dir = way.last().copied().unwrap_or(ROOT);
+        if let Some(by) = by {
+            by.may_add(&names.security(dir)?, opened.inode.directory)?;
+        }
         let (folded, now) = (fold(name), self.now());
         // The file itself under another spelling makes room by moving.
         let itself = from == dir && *from_folded == *folded;
@@ -243,7 +269,13 @@ impl Memory {
         Ok(Done::Nothing)
     }
 
-    fn link(&self, handle: Handle, SharePath(to): &SharePath, replace: bool) -> Outcome {
+    fn link(
+        &self,
+        handle: Handle,
+        SharePath(to): &SharePath,
+        replace: bool,
+        by: Option<&Creator>,
+    ) -> Outcome {
         let opened = self.get(handle)?;
         if opened.inode.directory {
             return Err(NtStatus::FILE_IS_A_DIRECTORY);
@@ -254,6 +286,9 @@ impl Memory {
         let (way, _) = names.locate(parents)?;
         place(&opened)?;
         let dir = way.last().copied().unwrap_or(ROOT);
+        if let Some(by) = by {
+            by.may_add(&names.security(dir)?, false)?;
+        }
         let (folded, now) = (fold(name), self.now());
         if let Some(taken) = names.get(dir, &folded) {
             self.check_replaceable(taken, false, replace)?;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use sansmb::wire::{FileTime, NtStatus};
+use sansmb_fileserver::storage::Security;
 
 use super::inode::{Inode, Link, Position};
 use crate::{fold, slab::lock};
@@ -59,6 +60,12 @@ impl Names {
     /// The inode of a directory.
     pub(super) fn inode(&self, dir: u64) -> Option<Arc<Inode>> {
         self.dirs.get(&dir).map(|dir| Arc::clone(&dir.inode))
+    }
+
+    /// Who may do what in a directory.
+    pub(super) fn security(&self, dir: u64) -> Result<Security, NtStatus> {
+        let dir = self.dirs.get(&dir).ok_or(NtStatus::OBJECT_PATH_NOT_FOUND)?;
+        Ok(dir.inode.security())
     }
 
     /// Finds a directory: the numbers of all on the way, the root first, and their spelling.

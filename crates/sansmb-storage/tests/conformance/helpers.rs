@@ -73,12 +73,13 @@ pub(crate) fn open_job(text: &str, want: Want, existence: Existence, rights: Rig
         rights,
         attributes: if want == Want::Directory { FileAttributes::empty() } else { FileAttributes::ARCHIVE },
         no_follow: false,
+        creator: None,
     }
 }
 
 pub(crate) fn opened(outcome: Outcome) -> Result<Opened, NtStatus> {
     match outcome? {
-        Done::Opened { handle, metadata, created, path } => {
+        Done::Opened { handle, metadata, created, path, .. } => {
             Ok(Opened { handle, metadata, created, path: path.0.join("/") })
         }
         other => panic!("an open ended with {other:?}"),
@@ -203,14 +204,14 @@ pub(crate) fn stat(s: &dyn Storage, handle: Handle) -> Metadata {
 }
 
 pub(crate) fn find(s: &dyn Storage, handle: Handle, name: &str) -> Result<Entry, NtStatus> {
-    match run(s, Job::Find { handle, name: name.into() })? {
+    match run(s, Job::Find { handle, name: name.into(), security: false })? {
         Done::Found(entry) => Ok(entry),
         other => panic!("{other:?}"),
     }
 }
 
 pub(crate) fn batch(s: &dyn Storage, handle: Handle, restart: bool, limit: usize) -> (Vec<Entry>, bool) {
-    match run(s, Job::List { handle, restart, limit }) {
+    match run(s, Job::List { handle, restart, limit, security: false }) {
         Ok(Done::Entries { entries, end }) => (entries, end),
         other => panic!("{other:?}"),
     }
@@ -233,11 +234,11 @@ pub(crate) fn list(s: &dyn Storage, text: &str) -> Vec<String> {
 }
 
 pub(crate) fn rename(s: &dyn Storage, handle: Handle, to: &str, replace: bool) -> Result<(), NtStatus> {
-    nothing(run(s, Job::Rename { handle, to: path(to), replace }))
+    nothing(run(s, Job::Rename { handle, to: path(to), replace, by: None }))
 }
 
 pub(crate) fn link(s: &dyn Storage, handle: Handle, to: &str, replace: bool) -> Result<(), NtStatus> {
-    nothing(run(s, Job::Link { handle, to: path(to), replace }))
+    nothing(run(s, Job::Link { handle, to: path(to), replace, by: None }))
 }
 
 pub(crate) fn unlink(s: &dyn Storage, handle: Handle) -> Result<(), NtStatus> {

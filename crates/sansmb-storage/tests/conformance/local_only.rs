@@ -25,6 +25,7 @@ fn no_follow(s: &dyn Storage, text: &str) -> Opened {
         rights: NONE,
         attributes: FileAttributes::empty(),
         no_follow: true,
+        creator: None,
     };
     opened(run(s, job)).unwrap()
 }
@@ -166,6 +167,7 @@ fn o6_dot_dot_and_prefixes() {
                 rights: RW,
                 attributes: FileAttributes::empty(),
                 no_follow: false,
+                creator: None,
             };
             let e = run(&**s, job).unwrap_err();
             assert!(

@@ -92,6 +92,7 @@ pub(crate) fn unusual_names(s: &dyn Storage) {
         rights: RW,
         attributes: Default::default(),
         no_follow: false,
+        creator: None,
     };
     assert_eq!(sansmb_storage::run(s, job).unwrap_err(), NtStatus::OBJECT_NAME_INVALID);
 }

@@ -48,7 +48,7 @@ pub(crate) fn kinds(s: &dyn Storage) {
     assert!(try_read(s, dir, 0, 10).is_err());
     assert!(try_write(s, dir, 0, b"x").is_err());
     let file = crate::helpers::open(s, "file");
-    assert!(run(s, Job::List { handle: file, restart: false, limit: 1 }).is_err());
+    assert!(run(s, Job::List { handle: file, restart: false, limit: 1, security: false }).is_err());
 }
 
 pub(crate) fn missing_parents(s: &dyn Storage) {
@@ -88,6 +88,7 @@ pub(crate) fn attributes_of_new_files(s: &dyn Storage) {
             rights: RW,
             attributes,
             no_follow: false,
+            creator: None,
         };
         let made = opened(run(s, job)).unwrap();
         let later = stat(s, made.handle).attributes;
@@ -120,7 +121,7 @@ pub(crate) fn stale_handles(s: &dyn Storage) {
         Job::Flush { handle },
         Job::Unlink { handle },
         Job::SetLength { handle, length: 0 },
-        Job::List { handle, restart: false, limit: 1 },
+        Job::List { handle, restart: false, limit: 1, security: false },
         Job::Stat { handle: Handle(u64::MAX) },
         Job::Copy { from: handle, from_offset: 0, to: handle, to_offset: 0, length: 1 },
     ];

@@ -95,20 +95,20 @@ fn answer(s: &dyn Storage, opened: &mut Vec<Handle>, step: &Step) -> Result<Stri
         Step::Copy(from, from_offset, to, to_offset, length) => {
             Job::Copy { from: get(from), from_offset, to: get(to), to_offset, length }
         }
-        Step::Rename(n, to, replace) => Job::Rename { handle: get(n), to: path(&to), replace },
-        Step::Link(n, to, replace) => Job::Link { handle: get(n), to: path(&to), replace },
+        Step::Rename(n, to, replace) => Job::Rename { handle: get(n), to: path(&to), replace, by: None },
+        Step::Link(n, to, replace) => Job::Link { handle: get(n), to: path(&to), replace, by: None },
         Step::Unlink(n) => Job::Unlink { handle: get(n) },
         Step::Attributes(n, bits) => {
             let attributes = Some(FileAttributes::from_bits_retain(bits));
             Job::Change { handle: get(n), changes: Changes { attributes, ..Changes::default() } }
         }
-        Step::Find(n, name) => Job::Find { handle: get(n), name: name.into() },
-        Step::List(n) => Job::List { handle: get(n), restart: true, limit: 1000 },
+        Step::Find(n, name) => Job::Find { handle: get(n), name: name.into(), security: false },
+        Step::List(n) => Job::List { handle: get(n), restart: true, limit: 1000, security: false },
         Step::IsEmpty(n) => Job::IsEmpty { handle: get(n) },
         Step::Stat(n) => Job::Stat { handle: get(n) },
     };
     Ok(match run(s, job)? {
-        Done::Opened { handle, metadata, created, path } => {
+        Done::Opened { handle, metadata, created, path, .. } => {
             opened.push(handle);
             format!("{path:?} {created} {}", shown(&metadata))
         }
