@@ -20,7 +20,7 @@ lint:
     cargo fmt
     .ci/run fmt sizes clippy doc
 
-# Everything, or the steps named: peers tools fmt sizes clippy doc deny no_std test fuzz.
+# Everything, or the steps named: peers tools fmt sizes clippy doc deny no_std test torture fuzz.
 ci *steps:
     .ci/run {{ steps }}
 
@@ -32,6 +32,10 @@ fuzz target seconds="0":
 # Known vulnerabilities among the dependencies (needs the advisory database).
 advisories:
     cargo deny check advisories
+
+# Samba's smbtorture against `sansmb serve`: all tests, or those whose names have a part in common with the arguments.
+torture *arguments:
+    cargo run -p sansmb-tests --bin smbtorture -- {{ arguments }}
 
 # A private smbd on a free port, until Ctrl-C.
 smbd *options:

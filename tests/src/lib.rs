@@ -5,6 +5,7 @@ mod pair;
 pub mod peers;
 pub mod raw;
 pub mod scratch;
+pub mod torture;
 pub mod transcript;
 
 pub use pair::{Pair, PairConfig, framed, now};

@@ -114,7 +114,8 @@ fn c2_every_member_needs_its_session_and_tree() {
         let (mut pair, tree) = connected();
         let members = [create(NOWHERE, ID), create(NOWHERE, ID + 1), read(tree, ID + 2, raw::FILE)];
         let answer = only(pair.ask(&raw::compound(&members[..2], related)));
-        assert_eq!(raw::statuses(&answer), [NtStatus::USER_SESSION_DELETED; 2]);
+        let second = if related { NtStatus::INVALID_PARAMETER } else { NtStatus::USER_SESSION_DELETED };
+        assert_eq!(raw::statuses(&answer), [NtStatus::USER_SESSION_DELETED, second]);
         assert!(pair.server_events.is_empty());
         let lost = TreeRef { tree: TreeId(99), ..tree };
         let members = [create(lost, ID + 3), create(lost, ID + 4)];
@@ -214,6 +215,32 @@ fn c4_what_follows_a_failed_create_fails_likewise() {
     assert_eq!(raw::statuses(&answer), [not_found, not_found, not_found, NtStatus::SUCCESS]);
     assert!(pair.server_events.is_empty());
     assert_eq!(pair.server.channel(pair.conn).unwrap().outstanding(), 0);
+}
+
+#[test]
+fn c4_what_follows_another_failure_goes_on_with_the_file() {
+    let (mut pair, tree) = connected();
+    let members = [
+        create(tree, ID),
+        read(tree, ID + 1, FileId::ANY),
+        create(tree, ID + 2),
+        close(tree, ID + 3, FileId::ANY),
+    ];
+    pair.give_server(&raw::compound(&members, true));
+    let Some(Event::Create(request)) = pair.server_events.pop_front() else { panic!("no CREATE") };
+    pair.server.respond(request.token, Ok(opened(raw::FILE))).unwrap();
+    pair.give_server(&[]);
+    let Some(Event::Read(request)) = pair.server_events.pop_front() else { panic!("no READ") };
+    assert_eq!(request.message.file_id(), raw::FILE);
+    pair.server.respond(request.token, Err(NtStatus::ACCESS_DENIED.into())).unwrap();
+    pair.give_server(&[]);
+    let Some(Event::Create(request)) = pair.server_events.pop_front() else { panic!("no second CREATE") };
+    pair.server.respond(request.token, Err(NtStatus::OBJECT_NAME_NOT_FOUND.into())).unwrap();
+    // The CLOSE means the file of the second CREATE, and never that of the first.
+    let answer = only(pair.take_server());
+    let (denied, not_found) = (NtStatus::ACCESS_DENIED, NtStatus::OBJECT_NAME_NOT_FOUND);
+    assert_eq!(raw::statuses(&answer), [NtStatus::SUCCESS, denied, not_found, not_found]);
+    assert!(pair.server_events.is_empty());
 }
 
 #[test]
@@ -393,7 +420,8 @@ fn n13_what_follows_a_logoff_in_a_compound_finds_no_session() {
         let members = [logoff(tree, ID), create(tree, ID + 1), create(tree, ID + 2)];
         let answer = only(pair.ask(&raw::compound(&members, related)));
         let deleted = NtStatus::USER_SESSION_DELETED;
-        assert_eq!(raw::statuses(&answer), [NtStatus::SUCCESS, deleted, deleted]);
+        let last = if related { NtStatus::INVALID_PARAMETER } else { deleted };
+        assert_eq!(raw::statuses(&answer), [NtStatus::SUCCESS, deleted, last]);
         assert!(pair.server_events.is_empty());
         pair.nothing_left();
     }

@@ -381,6 +381,17 @@ fn n13_echo_without_any_session_ends_the_connection() {
 }
 
 #[test]
+fn n13_echo_is_still_answered_after_a_log_off() {
+    let (mut pair, tree) = connected_with(at_dialect(Dialect::SMB3_0));
+    let logoff = pair.client.log_off(tree.session, pair.now);
+    pair.run();
+    assert!(pair.result(logoff).is_ok());
+    let nowhere = TreeRef { session: SessionId(0), tree: TreeId(0) };
+    let echo = raw::request::<op::Echo>(nowhere, ID, &EmptyBody::default());
+    assert_eq!(raw::status(&pair.ask(&echo)[0]), NtStatus::SUCCESS);
+}
+
+#[test]
 fn n13_trees_go_with_their_session() {
     let (mut pair, tree) = connected_with(at_dialect(Dialect::SMB3_0));
     let logoff = pair.client.log_off(tree.session, pair.now);

@@ -321,6 +321,11 @@ impl Channel {
         self.deadline = None;
     }
 
+    /// Whether nobody was ever authenticated here.
+    pub(super) fn awaits_authentication(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// Whether one more request may be worked on.
     pub(super) fn has_room(&self) -> bool {
         self.tx.queued() + self.reserved < HIGH_WATER

@@ -278,7 +278,9 @@ impl Channel {
     }
 }
 
-/// [MS-SMB2] 3.3.5.2.7.2: what a related member takes over from the one before.
+/// [MS-SMB2] 3.3.5.2.7.2: what a related member takes over from the one before. That a failure goes
+/// on is a SHOULD, followed where there is no file to go on with: a CLOSE behind a READ that failed
+/// would leave the file open for good, and smbd goes on as well.
 fn inherited_failure(header: &Header, previous: &Previous) -> Option<NtStatus> {
     let needs_tree = !matches!(header.command, Command::ECHO | Command::LOGOFF | Command::TREE_CONNECT);
     let needs_file = needs_tree && !matches!(header.command, Command::CREATE | Command::TREE_DISCONNECT);
@@ -290,8 +292,8 @@ fn inherited_failure(header: &Header, previous: &Previous) -> Option<NtStatus> {
     if !needs_file {
         return None;
     }
-    if previous.status.0 >> 30 == 3 {
-        return Some(previous.status);
+    if previous.file_id.is_some() {
+        return None;
     }
-    previous.file_id.is_none().then_some(NtStatus::INVALID_HANDLE)
+    Some(if previous.status.0 >> 30 == 3 { previous.status } else { NtStatus::INVALID_HANDLE })
 }

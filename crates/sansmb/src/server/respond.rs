@@ -150,9 +150,13 @@ impl Channel {
     ) {
         let Some(chain) = self.chains.get_mut(&chain_id) else { return };
         let file_id = opened.or_else(|| (request.file_id != FileId::ANY).then_some(request.file_id));
-        let inherited = chain.previous.and_then(|p| p.file_id);
+        // A CREATE that failed must not leave the file of an earlier one to those behind it.
+        let goes_on = header.flags.contains(Flags::RELATED_OPERATIONS) && header.command != Command::CREATE;
+        let inherited = chain.previous.filter(|_| goes_on).and_then(|p| p.file_id);
+        // A session that is not there is none to go on with.
+        let lost = header.status == NtStatus::USER_SESSION_DELETED;
         chain.previous = Some(Previous {
-            session: header.session_id,
+            session: if lost { SessionId(0) } else { header.session_id },
             tree: if request.async_id.is_some() { request.header.tree_id } else { header.tree_id },
             file_id: file_id.or(inherited),
             status: header.status,

@@ -358,9 +358,10 @@ impl Sessions {
     }
 }
 
-/// [MS-SMB2] 3.3.5.17.
+/// [MS-SMB2] 3.3.5.17. Who was authenticated once may still ask whether anybody is there after a
+/// log-off; strangers may not.
 fn echo(channel: &mut Channel, inbound: Inbound) -> Result<(), Failure> {
-    if channel.sessions.is_empty() {
+    if channel.sessions.is_empty() && channel.awaits_authentication() {
         channel.close_because(CloseReason::Violation("ECHO without a session"));
         return Ok(());
     }
