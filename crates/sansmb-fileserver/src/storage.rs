@@ -8,7 +8,11 @@
 //! Names are compared without regard to case and kept as they were given. No path leaves the
 //! share's root, whatever its names and symbolic links say: that is the backend's duty.
 
+mod attributes;
+
 use std::{fmt::Debug, sync::Arc};
+
+pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_attributes, packed_size};
 
 use bytes::Bytes;
 use sansmb::{
@@ -52,20 +56,35 @@ pub struct StorageTraits {
     /// Descriptors can be kept with files. Where they cannot, [`Job::ChangeSecurity`] gives
     /// [`NtStatus::INVALID_DEVICE_REQUEST`], and new files get none.
     pub security: bool,
+    /// Files and directories have named streams.
+    pub named_streams: bool,
+    /// Files and directories have extended attributes.
+    pub extended_attributes: bool,
 }
 
 /// A backend's own name for something that is open there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Handle(pub u64);
 
-/// What stays the same however a file is named: device and file number. Share modes, locks and
-/// delete-pending are kept by it.
+/// What stays the same however a file is named: device and file number, and which of its streams it
+/// is. Share modes, locks and delete-pending are kept by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId {
     /// Device or volume.
     pub volume: u64,
     /// File number within it.
     pub file: u64,
+    /// Number of a named stream among those of the file; zero for the data of the file itself, and
+    /// for a directory.
+    pub stream: u64,
+}
+
+impl NodeId {
+    /// The file whose stream it is; itself for a file or directory.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { stream: 0, ..self }
+    }
 }
 
 /// A path beneath the share's root: components without separators, none of them empty, `.` or
@@ -141,6 +160,49 @@ pub enum Job {
         /// Who makes what is missing: whether they may is asked, and the descriptor that comes out is
         /// kept with what is made. Without one, nobody asks and nothing is kept.
         creator: Option<Arc<Creator>>,
+    },
+    /// Opens a named stream of an open file or directory, or makes it, never truncating. Ends with
+    /// [`Done::OpenedStream`]; with [`NtStatus::OBJECT_NAME_INVALID`] where there are no streams.
+    ///
+    /// The new handle does not need the other one. Data and locks through it are those of the
+    /// stream; times, attributes and extended attributes are those of the file.
+    OpenStream {
+        /// The file, or one of its streams.
+        handle: Handle,
+        /// The stream's name, not empty: without colons and type, compared without regard to case.
+        name: Arc<str>,
+        /// Whether it must or may exist.
+        existence: Existence,
+        /// What the handle will be used for.
+        rights: Rights,
+    },
+    /// The named streams of a file or directory. Ends with [`Done::Streams`].
+    Streams {
+        /// The file, or one of its streams.
+        handle: Handle,
+    },
+    /// Gives an open stream another name. Ends with [`Done::Nothing`];
+    /// [`NtStatus::OBJECT_NAME_COLLISION`] when it is taken and `replace` is off.
+    RenameStream {
+        /// The stream.
+        handle: Handle,
+        /// Its new name, not empty.
+        to: Arc<str>,
+        /// Whether a stream of that name is replaced.
+        replace: bool,
+    },
+    /// The extended attributes of a file or directory. Ends with [`Done::ExtendedAttributes`].
+    ExtendedAttributes {
+        /// The file, or one of its streams.
+        handle: Handle,
+    },
+    /// Sets extended attributes, all of them or none; one with an empty value is removed. Ends with
+    /// [`Done::Nothing`]; [`NtStatus::EA_TOO_LARGE`] where there is no room for them.
+    SetExtendedAttributes {
+        /// The file, or one of its streams.
+        handle: Handle,
+        /// Which, in order.
+        changes: Vec<ExtendedAttribute>,
     },
     /// Gives a handle back. Ends with [`Done::Nothing`].
     Close {
@@ -260,8 +322,9 @@ pub enum Job {
         /// Who does it: whether they may put something into the directory is asked.
         by: Option<Arc<Creator>>,
     },
-    /// Removes the name under which `handle` was opened; a directory must be empty, otherwise
-    /// [`NtStatus::DIRECTORY_NOT_EMPTY`]. The handle stays open. Ends with [`Done::Nothing`].
+    /// Removes the name under which `handle` was opened, or the stream that it is on; a directory
+    /// must be empty, otherwise [`NtStatus::DIRECTORY_NOT_EMPTY`]. The streams of a file go with its
+    /// last name. The handle stays open. Ends with [`Done::Nothing`].
     Unlink {
         /// Which.
         handle: Handle,
@@ -330,6 +393,21 @@ pub enum Done {
     },
     /// See [`Job::Security`].
     Security(Security),
+    /// See [`Job::OpenStream`].
+    OpenedStream {
+        /// The handle; to be given back with [`Job::Close`].
+        handle: Handle,
+        /// What it is: the length is the stream's, and it is no directory.
+        metadata: Metadata,
+        /// Whether it was made just now.
+        created: bool,
+        /// Its name in the spelling of the storage.
+        name: Arc<str>,
+    },
+    /// See [`Job::Streams`].
+    Streams(Vec<StreamInfo>),
+    /// See [`Job::ExtendedAttributes`].
+    ExtendedAttributes(Vec<ExtendedAttribute>),
     /// See [`Job::Read`].
     Read(MessageBuffer),
     /// Bytes written or copied.
@@ -394,6 +472,17 @@ pub struct Entry {
     pub metadata: Metadata,
     /// Who may do what with it, if that was asked for.
     pub security: Option<Security>,
+}
+
+/// One named stream of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Length in bytes.
+    pub length: u64,
+    /// Bytes allocated.
+    pub allocated: u64,
 }
 
 /// Space on a volume, in bytes.

@@ -17,6 +17,7 @@ mod memory;
 mod readonly;
 mod run;
 mod slab;
+mod streams;
 
 pub use fold::{fold, same_name};
 #[cfg(target_os = "linux")]

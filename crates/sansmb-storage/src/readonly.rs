@@ -109,6 +109,8 @@ impl<T: Tree> ReadOnly<T> {
             read_only: true,
             max_name_len: 255,
             security: false,
+            named_streams: false,
+            extended_attributes: false,
         };
         Self { tree, opened: Slab::default(), traits }
     }
@@ -171,6 +173,8 @@ impl<T: Tree> ReadOnly<T> {
             Job::IsEmpty { handle } => Ok(Done::Empty(self.tree.list(&strs(&get(handle)?.path)).is_empty())),
             Job::Security { handle } => get(handle).map(|_| Done::Security(Security::default())),
             Job::Flush { handle } => get(handle).map(|_| Done::Nothing),
+            Job::OpenStream { .. } => Err(NtStatus::OBJECT_NAME_INVALID),
+            Job::Streams { handle } => get(handle).map(|_| Done::Streams(Vec::new())),
             Job::Space { handle } => {
                 get(handle).map(|_| Done::Space(Space { block: 4096, ..Space::default() }))
             }
@@ -186,6 +190,8 @@ impl<T: Tree> ReadOnly<T> {
             | Job::Rename { .. }
             | Job::Link { .. }
             | Job::Unlink { .. }
+            | Job::RenameStream { .. }
+            | Job::SetExtendedAttributes { .. }
             | Job::Copy { .. }
             | Job::Zero { .. } => Err(NtStatus::MEDIA_WRITE_PROTECTED),
             _ => Err(NtStatus::NOT_SUPPORTED),
@@ -245,7 +251,7 @@ impl<T: Tree> ReadOnly<T> {
     fn metadata(&self, path: &[&str], node: TreeNode) -> Metadata {
         let length = if node.directory { 0 } else { node.length };
         Metadata {
-            node: NodeId { volume: self.traits.serial.into(), file: number(path) },
+            node: NodeId { volume: self.traits.serial.into(), file: number(path), stream: 0 },
             created: node.written,
             accessed: node.written,
             written: node.written,

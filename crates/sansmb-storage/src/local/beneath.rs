@@ -3,19 +3,26 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
-    fs::{Mode, OFlags, ResolveFlags, openat, openat2},
+    fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
     io::{Errno, Result},
 };
+
+use super::meta::descriptor;
 
 /// How often a path with `..` in a symbolic link is resolved again when something is renamed
 /// meanwhile.
 const RETRIES: u32 = 64;
+/// The folder in the root that no client reaches.
+pub(super) const PRIVATE: &str = ".sansmb";
 /// Longest path in one call, without the NUL.
 const PATH_MAX: usize = 4095;
 
 /// The share's root. The kernel resolves each path beneath it: symbolic links that stay inside are
 /// followed; absolute ones and those that lead out fail with EXDEV, whoever swaps what for what
 /// meanwhile. Links that jump within `/proc` fail with ELOOP.
+///
+/// What the server keeps for itself ([`PRIVATE`]) is not beneath the root either: a link that leads
+/// there fails with EXDEV, and so does every link where there is no `/proc` to say where it led.
 ///
 /// Where the kernel has no `openat2` (before Linux 5.6, or behind a filter), components are opened
 /// one by one and symbolic links are not followed at all.
@@ -58,10 +65,37 @@ impl Root {
             let cut = rest[..PATH_MAX].iter().rposition(|b| *b == b'/').ok_or(Errno::NAMETOOLONG)?;
             let dir = at.as_ref().map_or(self.fd(), AsFd::as_fd);
             let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            at = Some(open_beneath(dir, &rest[..cut], step, Mode::empty())?);
+            at = Some(self.open_beneath(dir, &rest[..cut], step, Mode::empty())?);
             rest = &rest[cut + 1..];
         }
-        open_beneath(at.as_ref().map_or(self.fd(), AsFd::as_fd), rest, flags, mode)
+        self.open_beneath(at.as_ref().map_or(self.fd(), AsFd::as_fd), rest, flags, mode)
+    }
+
+    /// Opens without following links; where one is on the way, looks at where it led.
+    fn open_beneath(&self, dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        match resolve_beneath(dir, path, flags, mode, resolve() | ResolveFlags::NO_SYMLINKS) {
+            Err(Errno::LOOP) => {}
+            result => return result,
+        }
+        let fd = resolve_beneath(dir, path, flags, mode, resolve())?;
+        let led = self.path_of(fd.as_fd()).ok_or(Errno::XDEV)?;
+        let first = led.split(|b| *b == b'/').next().unwrap_or_default();
+        if first == PRIVATE.as_bytes() { Err(Errno::XDEV) } else { Ok(fd) }
+    }
+
+    /// Where something that is open is now, beneath the root.
+    pub(super) fn path_of(&self, fd: BorrowedFd<'_>) -> Option<Vec<u8>> {
+        let root = readlinkat(CWD, descriptor(self.fd()), Vec::new()).ok()?.into_bytes();
+        let path = readlinkat(CWD, descriptor(fd), Vec::new()).ok()?.into_bytes();
+        if path == root {
+            return Some(Vec::new());
+        }
+        let beneath = if root == b"/" {
+            path.strip_prefix(b"/")?
+        } else {
+            path.strip_prefix(&*root)?.strip_prefix(b"/")?
+        };
+        Some(beneath.to_vec())
     }
 
     fn open_stepwise(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
@@ -82,10 +116,16 @@ impl Root {
     }
 }
 
-fn open_beneath(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+fn resolve_beneath(
+    dir: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    mode: Mode,
+    how: ResolveFlags,
+) -> Result<OwnedFd> {
     let mut left = RETRIES;
     loop {
-        match openat2(dir, path, flags, mode, resolve()) {
+        match openat2(dir, path, flags, mode, how) {
             Err(Errno::AGAIN | Errno::INTR) if left > 0 => left -= 1,
             result => return result,
         }

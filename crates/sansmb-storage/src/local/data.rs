@@ -147,6 +147,7 @@ impl Node {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         self.write_all(offset, data)?;
+        self.written();
         if through {
             fdatasync(self.fd()).map_err(status)?;
         }
@@ -178,7 +179,10 @@ impl Node {
             return Err(NtStatus::INVALID_PARAMETER);
         }
         match retry_on_intr(|| ftruncate(self.fd(), length)) {
-            Ok(()) => Ok(Done::Nothing),
+            Ok(()) => {
+                self.written();
+                Ok(Done::Nothing)
+            }
             // What Linux says of a descriptor that is not open for writing.
             Err(Errno::INVAL) => Err(NtStatus::ACCESS_DENIED),
             Err(errno) => Err(status(errno)),
@@ -204,6 +208,7 @@ impl Node {
         if !fits(to) || !fits(from_offset) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
+        self.written();
         let mut length = length;
         if self.id() == from.id() {
             // What the copy itself adds is no part of what is copied.
@@ -276,6 +281,7 @@ impl Node {
         if length == 0 {
             return Ok(Done::Nothing);
         }
+        self.written();
         let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         match retry_on_intr(|| fallocate(self.fd(), mode, offset, length)) {
             Ok(()) => return Ok(Done::Nothing),

@@ -47,7 +47,7 @@ impl Inner {
                 Err(errno) => return Err(status(errno)),
             };
             let name = next.file_name().to_bytes();
-            if name == b"." || name == b".." {
+            if name == b"." || name == b".." || self.keeps_back(&node, &names::to_share(name)) {
                 continue;
             }
             // What vanished since is left out.
@@ -58,6 +58,9 @@ impl Inner {
 
     pub(super) fn find(&self, handle: Handle, name: &str, security: bool, scan: Scan) -> Result<Done, Fail> {
         let node = self.directory(handle)?;
+        if self.keeps_back(&node, name) {
+            return Err(NtStatus::NO_SUCH_FILE.into());
+        }
         let exact = names::to_disk(name).map_err(|_| NtStatus::NO_SUCH_FILE)?;
         if let Some(entry) = self.entry(&node, &exact, security)? {
             return Ok(Done::Found(entry));

@@ -6,12 +6,12 @@
 //! nobody may write READONLY. Where the file system has no extended attributes, changes to them are
 //! accepted and lost.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::{
     fs::{
-        AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_OMIT, XattrFlags,
-        fgetxattr, fsetxattr, futimens, getxattr, lgetxattr, setxattr, statx,
+        AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT,
+        XattrFlags, fgetxattr, fsetxattr, futimens, getxattr, lgetxattr, setxattr, statx,
     },
     io::{Errno, Result},
 };
@@ -45,7 +45,7 @@ impl Stat {
 
     pub(super) fn node(&self) -> NodeId {
         let volume = u64::from(self.0.stx_dev_major) << 32 | u64::from(self.0.stx_dev_minor);
-        NodeId { volume, file: self.0.stx_ino }
+        NodeId { volume, file: self.0.stx_ino, stream: 0 }
     }
 
     pub(super) fn kind(&self) -> FileType {
@@ -66,6 +66,20 @@ impl Stat {
 
     pub(super) fn size(&self) -> u64 {
         self.0.stx_size
+    }
+
+    /// When it was made, as the file system says; with the file number it names a file for good.
+    pub(super) fn birth(&self) -> Option<(i64, u32)> {
+        let known = self.0.stx_mask & StatxFlags::BTIME.bits() != 0;
+        known.then_some((self.0.stx_btime.tv_sec, self.0.stx_btime.tv_nsec))
+    }
+
+    pub(super) fn links(&self) -> u32 {
+        self.0.stx_nlink
+    }
+
+    pub(super) fn allocated(&self) -> u64 {
+        self.0.stx_blocks.saturating_mul(512)
     }
 
     /// Changes whenever an entry of the directory does; nobody can set it back.
@@ -106,7 +120,7 @@ impl Stat {
             written: time(self.0.stx_mtime),
             changed: time(self.0.stx_ctime),
             length: if regular { self.0.stx_size } else { 0 },
-            allocated: if regular { self.0.stx_blocks.saturating_mul(512) } else { 0 },
+            allocated: if regular { self.allocated() } else { 0 },
             attributes,
             links: if directory { self.0.stx_nlink.min(1) } else { self.0.stx_nlink },
             reparse_tag: if kind == FileType::Symlink { TAG_SYMLINK } else { 0 },
@@ -249,14 +263,23 @@ pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &C
             last_access: timespec(changes.accessed),
             last_modification: timespec(changes.written),
         };
-        if path_only {
-            let cwd = rustix::fs::CWD;
-            rustix::fs::utimensat(cwd, descriptor(fd), &times, AtFlags::empty())?;
-        } else {
-            futimens(fd.as_fd(), &times)?;
-        }
+        set_times(fd, path_only, &times)?;
     }
     Ok(())
+}
+
+/// Sets the last write time to now.
+pub(super) fn touch(fd: BorrowedFd<'_>, path_only: bool) -> Result<()> {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    set_times(fd, path_only, &Timestamps { last_access: timespec(None), last_modification: now })
+}
+
+fn set_times(fd: BorrowedFd<'_>, path_only: bool, times: &Timestamps) -> Result<()> {
+    if path_only {
+        rustix::fs::utimensat(rustix::fs::CWD, descriptor(fd), times, AtFlags::empty())
+    } else {
+        futimens(fd, times)
+    }
 }
 
 fn timespec(time: Option<FileTime>) -> Timespec {

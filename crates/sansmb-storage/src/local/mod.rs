@@ -3,6 +3,7 @@
 mod beneath;
 mod data;
 mod dirnames;
+mod eas;
 mod errno;
 mod list;
 mod meta;
@@ -12,6 +13,7 @@ mod node;
 mod open;
 mod pool;
 mod security;
+mod streams;
 
 use std::{
     fs::File,
@@ -27,12 +29,13 @@ use sansmb_fileserver::storage::{
 
 use self::{
     beneath::Root,
-    dirnames::{DirNamesCache, Scan, TooSlow},
+    dirnames::{DirNamesCache, Scan, TooSlow, lock_for},
     errno::status,
     meta::Stat,
     node::Node,
     pool::Pool,
     security::{Making, Process},
+    streams::Streams,
 };
 use crate::slab::{Slab, lock};
 
@@ -118,6 +121,9 @@ struct Inner {
     securing: Mutex<()>,
     making: Making,
     process: Process,
+    streams: Streams,
+    /// Held while extended attributes are set, because they are read before.
+    attributes: Mutex<()>,
     options: LocalOptions,
     traits: StorageTraits,
 }
@@ -162,6 +168,7 @@ impl LocalDir {
         let stat = Stat::of(root.fd())?;
         let node = stat.node();
         let mixed = (node.volume ^ node.file).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let streams = Streams::new(&root, options.read_only)?;
         let traits = StorageTraits {
             label: options.label.clone(),
             serial: (mixed >> 32) as u32,
@@ -170,6 +177,8 @@ impl LocalDir {
             read_only: options.read_only,
             max_name_len: 255,
             security: security::is_supported(root.fd()),
+            named_streams: streams.possible(),
+            extended_attributes: eas::possible(root.fd()),
         };
         Ok(Self {
             pool: Pool::new(options.threads),
@@ -181,6 +190,8 @@ impl LocalDir {
                 securing: Mutex::new(()),
                 making: Making::default(),
                 process: Process::current(),
+                streams,
+                attributes: Mutex::new(()),
                 options,
                 traits,
             }),
@@ -213,6 +224,7 @@ impl Storage for LocalDir {
             | Job::Flush { .. }
             | Job::List { .. }
             | Job::IsEmpty { .. }
+            | Job::Streams { .. }
             | Job::Allocate { .. }
             | Job::SetLength { .. }
             | Job::Copy { .. }
@@ -265,7 +277,9 @@ impl Inner {
                 node.change(self.hidden(&node), changes)?;
                 Ok(Done::Nothing)
             }
-            Job::Security { handle } => Ok(Done::Security(self.node(*handle)?.security(&self.process)?)),
+            Job::Security { handle } => {
+                Ok(Done::Security(self.node(*handle)?.whole().security(&self.process)?))
+            }
             Job::ChangeSecurity { handle, change } => Ok(self.change_security(*handle, change)?),
             Job::SetLength { handle, length } => Ok(self.file_to_change(*handle)?.set_length(*length)?),
             Job::Allocate { handle, length } => Ok(self.file_to_change(*handle)?.allocate(*length)?),
@@ -284,6 +298,21 @@ impl Inner {
                 Ok(self.file_to_change(*handle)?.zero(*offset, *length)?)
             }
             Job::Ranges { handle, offset, length } => Ok(self.file(*handle)?.ranges(*offset, *length)?),
+            Job::OpenStream { handle, name, existence, rights } => {
+                self.open_stream(*handle, name, *existence, *rights, scan)
+            }
+            Job::Streams { handle } => Ok(self.list_streams(*handle)?),
+            Job::RenameStream { handle, to, replace } => self.rename_stream(*handle, to, *replace, scan),
+            Job::ExtendedAttributes { handle } => {
+                let list = eas::list(self.node(*handle)?.whole())?;
+                Ok(Done::ExtendedAttributes(list))
+            }
+            Job::SetExtendedAttributes { handle, changes } => {
+                self.check_writable()?;
+                let _one = lock_for(&self.attributes, scan)?;
+                eas::set(self.node(*handle)?.whole(), changes)?;
+                Ok(Done::Nothing)
+            }
             _ => Err(NtStatus::NOT_SUPPORTED.into()),
         }
     }
@@ -317,8 +346,8 @@ impl Inner {
         self.options.hide_dot_files && disk.first() == Some(&b'.')
     }
 
-    fn hidden(&self, node: &Node) -> bool {
-        self.dot(node::split(&node.path()).1)
+    fn hidden(&self, node: &Arc<Node>) -> bool {
+        self.dot(node::split(&node.whole().path()).1)
     }
 
     fn change_security(&self, handle: Handle, change: &SecurityChange) -> Outcome {
@@ -326,7 +355,7 @@ impl Inner {
         if !self.traits.security {
             return Err(NtStatus::INVALID_DEVICE_REQUEST);
         }
-        let node = self.node(handle)?;
+        let node = Arc::clone(self.node(handle)?.whole());
         let _alone = lock(&self.securing);
         let descriptor = change.apply(&node.security(&self.process)?, node.is_directory())?;
         node.set_security(self.hidden(&node), &descriptor)?;

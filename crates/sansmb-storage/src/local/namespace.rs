@@ -1,12 +1,12 @@
 //! Renaming, linking and removing.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
 
 use rustix::{
-    fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, linkat, readlinkat, renameat, renameat_with,
-        unlinkat,
-    },
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, linkat, renameat, renameat_with, unlinkat},
     io::Errno,
 };
 use sansmb::wire::NtStatus;
@@ -19,6 +19,7 @@ use super::{
     meta::{Stat, descriptor},
     names,
     node::{Node, join, split},
+    streams::is_private,
 };
 
 /// The name under which something is open, found again.
@@ -44,6 +45,9 @@ impl Inner {
     pub(super) fn unlink(&self, handle: Handle, scan: Scan) -> Result<Done, Fail> {
         self.check_writable()?;
         let node = self.node(handle)?;
+        if let Some(stream) = node.stream_of() {
+            return self.unlink_stream(stream, scan);
+        }
         let found = self.name_of(&node)?;
         let dir = found.dir.as_fd();
         let cell = self.names.of(Stat::of(dir)?.node());
@@ -55,6 +59,11 @@ impl Inner {
         match unlinkat(dir, &found.name, flags) {
             Ok(()) => {
                 known.removed(dir, &found.name);
+                if let Ok(stat) = Stat::of(node.fd())
+                    && stat.links() == 0
+                {
+                    self.streams.forget(&stat);
+                }
                 Ok(Done::Nothing)
             }
             // POSIX lets a directory that is not empty say so.
@@ -73,7 +82,7 @@ impl Inner {
     ) -> Result<Done, Fail> {
         self.check_writable()?;
         let node = self.node(handle)?;
-        let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        let (name, parents) = target(&node, to)?;
         if node.path().is_empty() {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
@@ -130,8 +139,11 @@ impl Inner {
             Some(known) => known.removed(from_dir, &from.name),
             None => to_known.removed(to_dir, &from.name),
         }
-        if let Some((taken, _)) = &taken {
+        if let Some((taken, stat)) = &taken {
             to_known.removed(to_dir, taken);
+            if stat.node() != node.id() {
+                self.lost_a_name(stat);
+            }
         }
         to_known.made(to_dir, &new);
         node.moved(&join(&parent.disk, &new));
@@ -151,7 +163,7 @@ impl Inner {
         if node.is_directory() {
             return Err(NtStatus::FILE_IS_A_DIRECTORY.into());
         }
-        let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
+        let (name, parents) = target(&node, to)?;
         let new = names::to_disk(name)?;
         let parent = self.locate(parents, scan)?;
         self.check_addable(parent.fd.as_fd(), by, node.is_directory())?;
@@ -183,8 +195,16 @@ impl Inner {
             }
             known.removed(dir, &taken);
             known.made(dir, &new);
+            self.lost_a_name(&stat);
         }
         Ok(Done::Nothing)
+    }
+
+    /// A file that was like `before` has one name less: its streams go with the last.
+    fn lost_a_name(&self, before: &Stat) {
+        if before.links() == 1 {
+            self.streams.forget(before);
+        }
     }
 
     /// Links under a name that nobody has.
@@ -250,19 +270,28 @@ impl Inner {
 
     /// Where an open file is now, beneath the root.
     pub(super) fn path_now(&self, node: &Node) -> Option<Vec<u8>> {
-        let root = readlinkat(CWD, descriptor(self.root.fd()), Vec::new()).ok()?.into_bytes();
-        let path = readlinkat(CWD, descriptor(node.fd()), Vec::new()).ok()?.into_bytes();
-        let beneath = if root == b"/" {
-            path.strip_prefix(b"/")?
-        } else {
-            path.strip_prefix(&*root)?.strip_prefix(b"/")?
-        };
-        Some(beneath.to_vec())
+        self.root.path_of(node.fd()).filter(|path| !path.is_empty())
     }
 }
 
+/// The name and the directories of a path that something that is open is to have.
+fn target<'p>(node: &Node, path: &'p [Arc<str>]) -> Result<(&'p Arc<str>, &'p [Arc<str>]), NtStatus> {
+    if node.stream_of().is_some() {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    if is_private(path) {
+        return Err(NtStatus::ACCESS_DENIED);
+    }
+    path.split_last().ok_or(NtStatus::ACCESS_DENIED)
+}
+
 /// Renames to a name that must not be taken.
-fn rename_new(from: BorrowedFd<'_>, name: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> rustix::io::Result<()> {
+pub(super) fn rename_new(
+    from: BorrowedFd<'_>,
+    name: &[u8],
+    to: BorrowedFd<'_>,
+    new: &[u8],
+) -> rustix::io::Result<()> {
     match renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
         // The file system does not know the flag.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match Stat::at(to, new) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::fs::{Dir, FileType};
-use sansmb::wire::NtStatus;
+use sansmb::wire::{FileAttributes, NtStatus};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Security};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     meta::{self, Kept, Stat},
     security::{self, Process},
 };
-use crate::slab::lock;
+use crate::{attributes::shown, slab::lock};
 
 /// A file, a directory or a symbolic link that is open, and the name under which it was opened.
 #[derive(Debug)]
@@ -33,6 +33,16 @@ pub(super) struct Node {
     pub(super) listing: Mutex<Listing>,
     /// A [`Cache`].
     cache: AtomicU8,
+    /// For a named stream.
+    stream: Option<StreamOf>,
+}
+
+/// What a stream belongs to.
+#[derive(Debug)]
+pub(super) struct StreamOf {
+    pub(super) file: Arc<Node>,
+    /// Its name in the file's folder of streams; nothing once it is removed.
+    pub(super) disk: Mutex<Option<Vec<u8>>>,
 }
 
 /// What is known of the cache that a file's data are read from.
@@ -64,7 +74,28 @@ impl Node {
             path: Mutex::new(path.into()),
             listing: Mutex::default(),
             cache: AtomicU8::new(Cache::Asked as u8),
+            stream: None,
         }
+    }
+
+    /// A named stream of `file`: its data are in a file of their own.
+    pub(super) fn stream(fd: OwnedFd, stat: &Stat, file: Arc<Self>, disk: Vec<u8>) -> Self {
+        let id = NodeId { stream: stat.node().file, ..file.id };
+        let stream = Some(StreamOf { file, disk: Mutex::new(Some(disk)) });
+        Self { id, stream, ..Self::new(fd, stat, false, Vec::new()) }
+    }
+
+    pub(super) fn stream_of(&self) -> Option<&StreamOf> {
+        self.stream.as_ref()
+    }
+
+    /// The file that a stream belongs to, or the file itself.
+    pub(super) fn whole(self: &Arc<Self>) -> &Arc<Self> {
+        self.stream.as_ref().map_or(self, |stream| &stream.file)
+    }
+
+    pub(super) fn path_only(&self) -> bool {
+        self.path_only
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -108,6 +139,10 @@ impl Node {
     }
 
     pub(super) fn metadata(&self, hidden: bool) -> Result<Metadata, NtStatus> {
+        if let Some(StreamOf { file, .. }) = &self.stream {
+            let own = Stat::of(self.fd()).map_err(status)?;
+            return Ok(self.stream_metadata(file.metadata(hidden)?, &own));
+        }
         let stat = Stat::of(self.fd()).map_err(status)?;
         let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
         Ok(stat.metadata(kept, hidden))
@@ -130,7 +165,30 @@ impl Node {
         meta::note_secured(self.fd(), self.path_only, hidden).map_err(status)
     }
 
+    /// The file's metadata with what belongs to this stream of it.
+    pub(super) fn stream_metadata(&self, file: Metadata, own: &Stat) -> Metadata {
+        let attributes = file.attributes.difference(FileAttributes::NORMAL);
+        Metadata {
+            node: self.id,
+            length: own.size(),
+            allocated: own.allocated(),
+            attributes: shown(attributes, false, false),
+            ..file
+        }
+    }
+
+    /// Data were changed: what is written to a stream is written to its file.
+    pub(super) fn written(&self) {
+        if let Some(StreamOf { file, .. }) = &self.stream {
+            // The data are there; that a time is not is no reason to say otherwise.
+            let _ = meta::touch(file.fd(), file.path_only);
+        }
+    }
+
     pub(super) fn change(&self, hidden: bool, changes: &Changes) -> Result<(), NtStatus> {
+        if let Some(StreamOf { file, .. }) = &self.stream {
+            return file.change(hidden, changes);
+        }
         if self.is_symlink() {
             // What belongs to the link itself has no place; its target is not concerned.
             return Ok(());

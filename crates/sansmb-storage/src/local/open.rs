@@ -20,6 +20,7 @@ use super::{
     names,
     node::{Node, join, split},
     security,
+    streams::is_private,
 };
 
 /// A directory that a path leads to.
@@ -70,6 +71,15 @@ impl Inner {
             let opened = self.open_existing(b"", how)?.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
             return Ok(self.opened(opened, how, Vec::new(), Vec::new())?);
         };
+        if is_private(path) {
+            // Nobody finds what is kept beside the files.
+            return Err(match existence {
+                _ if !parents.is_empty() => NtStatus::OBJECT_PATH_NOT_FOUND,
+                Existence::MustExist => NtStatus::OBJECT_NAME_NOT_FOUND,
+                _ => NtStatus::ACCESS_DENIED,
+            }
+            .into());
+        }
         let exact = names::to_disk(name)?;
         // The spelling given is mostly right: one call then finds it.
         if *existence != Existence::MustNotExist {
@@ -245,6 +255,9 @@ impl Inner {
 
     /// Finds a directory without regard to case.
     pub(super) fn locate(&self, path: &[Arc<str>], scan: Scan) -> Result<Located, Fail> {
+        if is_private(path) {
+            return Err(NtStatus::OBJECT_PATH_NOT_FOUND.into());
+        }
         let exact = to_disk_path(path)?;
         match self.root.open(&exact, PATH | OFlags::DIRECTORY, Mode::empty()) {
             Ok(fd) => return Ok(Located { fd, disk: exact, share: path.to_vec() }),
@@ -329,7 +342,7 @@ fn dress(
     }
 }
 
-fn access(rights: Rights) -> OFlags {
+pub(super) fn access(rights: Rights) -> OFlags {
     match (rights.read, rights.write) {
         (true, true) => OFlags::RDWR,
         (false, true) => OFlags::WRONLY,

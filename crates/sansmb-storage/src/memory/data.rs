@@ -17,18 +17,18 @@ impl Memory {
         match job {
             Job::Read { handle, offset, length, mut into } => {
                 let file = self.readable(handle)?;
-                into.fill_with(|bytes| read(&file.inode.data).read(offset, length.into(), bytes));
+                into.fill_with(|bytes| read(file.data()).read(offset, length.into(), bytes));
                 Ok(Done::Read(into))
             }
             Job::Write { handle, offset, data, through: _ } => {
                 let file = self.writable(handle)?;
-                write(&file.inode.data).write(offset, &data)?;
+                write(file.data()).write(offset, &data)?;
                 file.inode.written(self.now());
                 Ok(Done::Written(data.len() as u64))
             }
             Job::SetLength { handle, length } => {
                 let file = self.writable(handle)?;
-                write(&file.inode.data).set_length(length)?;
+                write(file.data()).set_length(length)?;
                 file.inode.written(self.now());
                 Ok(Done::Nothing)
             }
@@ -38,18 +38,18 @@ impl Memory {
                 if length > MAX_OFFSET {
                     return Err(NtStatus::INVALID_PARAMETER);
                 }
-                let more = length.saturating_sub(read(&file.inode.data).allocated());
+                let more = length.saturating_sub(read(file.data()).allocated());
                 if more > self.usage.free() { Err(NtStatus::DISK_FULL) } else { Ok(Done::Nothing) }
             }
             Job::Zero { handle, offset, length } => {
                 let file = self.writable(handle)?;
-                write(&file.inode.data).zero(offset, length);
+                write(file.data()).zero(offset, length);
                 file.inode.written(self.now());
                 Ok(Done::Nothing)
             }
             Job::Ranges { handle, offset, length } => {
                 let file = self.file(handle)?;
-                Ok(Done::Ranges(read(&file.inode.data).ranges(offset, length, RANGES)))
+                Ok(Done::Ranges(read(file.data()).ranges(offset, length, RANGES)))
             }
             Job::Copy { from, from_offset, to, to_offset, length } => {
                 let (from, to) = (self.readable(from)?, self.writable(to)?);
@@ -65,16 +65,16 @@ impl Memory {
         if !fits(from_offset) || !fits(to_offset) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        let length = length.min(read(&from.inode.data).length().saturating_sub(from_offset));
-        let backwards = from.inode.number == to.inode.number && to_offset > from_offset;
+        let length = length.min(read(from.data()).length().saturating_sub(from_offset));
+        let backwards = std::ptr::eq(from.data(), to.data()) && to_offset > from_offset;
         let mut buffer = Vec::new();
         let mut done = 0;
         while done < length {
             let step = STEP.min(length - done);
             let at = if backwards { length - done - step } else { done };
             buffer.clear();
-            read(&from.inode.data).read(from_offset + at, step, &mut buffer);
-            write(&to.inode.data).write(to_offset + at, &buffer)?;
+            read(from.data()).read(from_offset + at, step, &mut buffer);
+            write(to.data()).write(to_offset + at, &buffer)?;
             done += step;
         }
         to.inode.written(self.now());
@@ -83,7 +83,7 @@ impl Memory {
 
     fn file(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
         let opened = self.get(handle)?;
-        if opened.inode.directory { Err(NtStatus::INVALID_DEVICE_REQUEST) } else { Ok(opened) }
+        if opened.is_directory() { Err(NtStatus::INVALID_DEVICE_REQUEST) } else { Ok(opened) }
     }
 
     fn readable(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {

@@ -6,14 +6,17 @@ use bytes::Bytes;
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Rights, Security, SecurityChange};
 
-use super::chunks::{BLOCK, Chunks, Usage};
+use super::{
+    chunks::{BLOCK, Chunks, Usage},
+    streams::{Attributes, Stream, Streams},
+};
 use crate::{
     attributes::{settable, shown},
     slab::lock,
 };
 
-/// Capacity that a file takes before it holds anything: so that names alone cannot fill the memory.
-const OVERHEAD: u64 = 512;
+/// Capacity that a file or a stream takes before it holds anything: so that names alone cannot fill the memory.
+pub(super) const OVERHEAD: u64 = 512;
 
 /// A file or directory.
 #[derive(Debug)]
@@ -22,10 +25,12 @@ pub(super) struct Inode {
     pub(super) directory: bool,
     pub(super) data: RwLock<Chunks>,
     pub(super) links: AtomicU32,
+    pub(super) streams: Mutex<Streams>,
+    pub(super) attributes: Mutex<Attributes>,
     times: Mutex<Times>,
     /// The descriptor of who may do what.
     security: Mutex<Option<Bytes>>,
-    usage: Arc<Usage>,
+    pub(super) usage: Arc<Usage>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +57,8 @@ impl Inode {
             directory,
             data: RwLock::new(Chunks::new(Arc::clone(usage))),
             links: AtomicU32::new(1),
+            streams: Mutex::default(),
+            attributes: Mutex::default(),
             times: Mutex::new(Times {
                 created: now,
                 accessed: now,
@@ -87,7 +94,7 @@ impl Inode {
         };
         let times = *lock(&self.times);
         Metadata {
-            node: NodeId { volume, file: self.number },
+            node: NodeId { volume, file: self.number, stream: 0 },
             created: times.created,
             accessed: times.accessed,
             written: times.written,
@@ -105,6 +112,11 @@ impl Inode {
         let mut times = lock(&self.times);
         times.written = now;
         times.changed = now;
+    }
+
+    /// Something about it was changed.
+    pub(super) fn changed(&self, now: FileTime) {
+        lock(&self.times).changed = now;
     }
 
     pub(super) fn change(&self, changes: &Changes, now: FileTime) {
@@ -142,8 +154,30 @@ pub(super) struct Opened {
     pub(super) inode: Arc<Inode>,
     /// Nothing for the root.
     pub(super) link: Option<Arc<Link>>,
+    /// Nothing for the data of the file itself.
+    pub(super) stream: Option<Arc<Stream>>,
     pub(super) rights: Rights,
     pub(super) position: Mutex<Position>,
+}
+
+impl Opened {
+    /// The data that are read and written through it.
+    pub(super) fn data(&self) -> &RwLock<Chunks> {
+        self.stream.as_ref().map_or(&self.inode.data, |stream| &stream.data)
+    }
+
+    /// Whether it is on the entries of a directory.
+    pub(super) fn is_directory(&self) -> bool {
+        self.inode.directory && self.stream.is_none()
+    }
+
+    pub(super) fn metadata(&self, volume: u64) -> Metadata {
+        let metadata = self.inode.metadata(volume);
+        match &self.stream {
+            Some(stream) => stream.metadata(metadata),
+            None => metadata,
+        }
+    }
 }
 
 /// How far a listing has come.

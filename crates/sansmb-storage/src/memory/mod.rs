@@ -3,6 +3,7 @@
 mod chunks;
 mod data;
 mod inode;
+mod streams;
 mod tree;
 
 use std::{
@@ -96,6 +97,8 @@ impl Memory {
                 read_only: false,
                 max_name_len: 255,
                 security: true,
+                named_streams: true,
+                extended_attributes: true,
             },
         }
     }
@@ -110,7 +113,13 @@ impl Memory {
 
     fn directory(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
         let opened = self.get(handle)?;
-        if opened.inode.directory { Ok(opened) } else { Err(NtStatus::INVALID_PARAMETER) }
+        if opened.is_directory() { Ok(opened) } else { Err(NtStatus::INVALID_PARAMETER) }
+    }
+
+    /// A file or directory whose name is concerned.
+    fn whole(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
+        let opened = self.get(handle)?;
+        if opened.stream.is_none() { Ok(opened) } else { Err(NtStatus::INVALID_PARAMETER) }
     }
 
     fn attempt(&self, job: Job) -> Outcome {
@@ -120,7 +129,7 @@ impl Memory {
                 self.opened.remove(handle).map(|_| Done::Nothing).ok_or(NtStatus::FILE_CLOSED)
             }
             Job::Flush { handle } => self.get(handle).map(|_| Done::Nothing),
-            Job::Stat { handle } => Ok(Done::Metadata(self.get(handle)?.inode.metadata(self.volume))),
+            Job::Stat { handle } => Ok(Done::Metadata(self.get(handle)?.metadata(self.volume))),
             Job::Find { handle, name, security } => {
                 let dir = self.directory(handle)?;
                 let names = lock(&self.names);
@@ -152,6 +161,9 @@ impl Memory {
             Job::Link { handle, to, replace, by } => self.link(handle, &to, replace, by.as_deref()),
             Job::Unlink { handle } => {
                 let opened = self.get(handle)?;
+                if let Some(stream) = &opened.stream {
+                    return self.unlink_stream(&opened.inode, stream);
+                }
                 let mut names = lock(&self.names);
                 let (dir, folded) = place(&opened)?;
                 names.remove(dir, &folded, self.now()).map(|()| Done::Nothing)
@@ -166,6 +178,15 @@ impl Memory {
                 let total = self.usage.capacity;
                 Ok(Done::Space(Space { total, available: free, free, block: BLOCK as u32 }))
             }
+            Job::OpenStream { handle, name, existence, rights } => {
+                self.open_stream(handle, &name, existence, rights)
+            }
+            Job::Streams { handle } => Ok(Done::Streams(lock(&self.get(handle)?.inode.streams).list())),
+            Job::RenameStream { handle, to, replace } => self.rename_stream(handle, &to, replace),
+            Job::ExtendedAttributes { handle } => {
+                Ok(Done::ExtendedAttributes(lock(&self.get(handle)?.inode.attributes).list()))
+            }
+            Job::SetExtendedAttributes { handle, changes } => self.set_attributes(handle, &changes),
             other => self.data(other),
         }
     }
@@ -226,7 +247,7 @@ impl Memory {
         }
         let metadata = inode.metadata(self.volume);
         let security = inode.security();
-        let opened = Opened { inode, link, rights, position: Mutex::default() };
+        let opened = Opened { inode, link, stream: None, rights, position: Mutex::default() };
         let handle = self.opened.insert(Arc::new(opened));
         Ok(Done::Opened { handle, metadata, created, path: SharePath(path), security })
     }
@@ -238,7 +259,7 @@ impl Memory {
         replace: bool,
         by: Option<&Creator>,
     ) -> Outcome {
-        let opened = self.get(handle)?;
+        let opened = self.whole(handle)?;
         let (name, parents) = to.split_last().ok_or(NtStatus::ACCESS_DENIED)?;
         if opened.link.is_none() {
             return Err(NtStatus::ACCESS_DENIED);
@@ -276,7 +297,7 @@ impl Memory {
         replace: bool,
         by: Option<&Creator>,
     ) -> Outcome {
-        let opened = self.get(handle)?;
+        let opened = self.whole(handle)?;
         if opened.inode.directory {
             return Err(NtStatus::FILE_IS_A_DIRECTORY);
         }

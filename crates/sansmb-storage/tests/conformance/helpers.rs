@@ -8,7 +8,8 @@ use sansmb::{
     wire::{FileAttributes, NtStatus},
 };
 use sansmb_fileserver::storage::{
-    Changes, Done, Entry, Existence, Handle, Job, Metadata, Outcome, Rights, SharePath, Storage, Want,
+    Changes, Done, Entry, Existence, ExtendedAttribute, Handle, Job, Metadata, Outcome, Rights, SharePath,
+    Storage, StreamInfo, Want,
 };
 use sansmb_storage::{LocalDir, LocalOptions, Memory, MemoryOptions, run};
 
@@ -266,4 +267,77 @@ pub(crate) fn get_ranges(s: &dyn Storage, handle: Handle, offset: u64, length: u
         Ok(Done::Ranges(ranges)) => ranges,
         other => panic!("{other:?}"),
     }
+}
+
+pub(crate) fn try_stream(
+    s: &dyn Storage,
+    handle: Handle,
+    name: &str,
+    existence: Existence,
+) -> Result<Opened, NtStatus> {
+    match run(s, Job::OpenStream { handle, name: name.into(), existence, rights: RW })? {
+        Done::OpenedStream { handle, metadata, created, name } => {
+            Ok(Opened { handle, metadata, created, path: name.to_string() })
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Opens a stream, or makes it.
+#[track_caller]
+pub(crate) fn stream(s: &dyn Storage, handle: Handle, name: &str) -> Handle {
+    try_stream(s, handle, name, Existence::Either).unwrap_or_else(|e| panic!("{name}: {e}")).handle
+}
+
+/// Makes a stream with something in it and closes it.
+#[track_caller]
+pub(crate) fn put_stream(s: &dyn Storage, file: Handle, name: &str, data: &str) {
+    let handle = stream(s, file, name);
+    write(s, handle, 0, data.as_bytes());
+    close(s, handle);
+}
+
+/// All of a small stream.
+pub(crate) fn stream_content(s: &dyn Storage, file: Handle, name: &str) -> Result<String, NtStatus> {
+    let handle = try_stream(s, file, name, Existence::MustExist)?.handle;
+    let data = read(s, handle, 0, 65536);
+    close(s, handle);
+    Ok(String::from_utf8(data).unwrap())
+}
+
+#[track_caller]
+pub(crate) fn streams(s: &dyn Storage, handle: Handle) -> Vec<StreamInfo> {
+    match run(s, Job::Streams { handle }) {
+        Ok(Done::Streams(streams)) => streams,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn rename_stream(
+    s: &dyn Storage,
+    handle: Handle,
+    to: &str,
+    replace: bool,
+) -> Result<(), NtStatus> {
+    nothing(run(s, Job::RenameStream { handle, to: to.into(), replace }))
+}
+
+#[track_caller]
+pub(crate) fn eas(s: &dyn Storage, handle: Handle) -> Vec<ExtendedAttribute> {
+    match run(s, Job::ExtendedAttributes { handle }) {
+        Ok(Done::ExtendedAttributes(list)) => list,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn ea(name: &str, value: &[u8]) -> ExtendedAttribute {
+    ExtendedAttribute { name: name.into(), value: Bytes::copy_from_slice(value), need: false }
+}
+
+pub(crate) fn set_eas(
+    s: &dyn Storage,
+    handle: Handle,
+    changes: &[ExtendedAttribute],
+) -> Result<(), NtStatus> {
+    nothing(run(s, Job::SetExtendedAttributes { handle, changes: changes.to_vec() }))
 }

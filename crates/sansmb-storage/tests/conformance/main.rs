@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod data;
+mod eas;
 mod helpers;
 mod local_only;
 mod names;
@@ -12,6 +13,8 @@ mod removal;
 mod rename;
 mod same;
 mod security;
+mod streams;
+mod streams_local;
 
 use helpers::Fixture;
 
@@ -44,4 +47,7 @@ rules! {
     security: none_until_it_is_set, attributes_and_descriptors_live_side_by_side, new_files_inherit,
         o15_who_may_not_add_makes_nothing, listings_say_who_may_do_what_when_asked,
         what_does_not_parse_is_not_kept;
+    streams: made_and_found, data_of_their_own, belong_to_the_file, listed, removed, renamed, go_with_the_file,
+        of_directories_and_the_root, stay_with_hard_links, o5_bad_names, many_at_once, follow_a_rename;
+    eas: set_and_removed, names_without_case, need, of_streams_and_directories, too_large;
 }

@@ -1,0 +1,169 @@
+//! Extended attributes: those of Linux in the `user` namespace, but for our own.
+//!
+//! Which of them must be understood (NEED_EA) Linux cannot say; their names are kept in one of our
+//! own, `user.sansmb.need_ea`, with a NUL between them.
+
+use std::{ffi::CString, os::fd::BorrowedFd};
+
+use rustix::{
+    buffer::spare_capacity,
+    fs::{
+        XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, listxattr, removexattr,
+        setxattr,
+    },
+    io::{Errno, Result},
+};
+use sansmb::wire::NtStatus;
+use sansmb_fileserver::storage::{ExtendedAttribute, merge_extended_attributes};
+
+use super::{errno::status, meta::descriptor, node::Node};
+
+const NAMESPACE: &str = "user.";
+/// What starts with it is ours.
+const OWN: &str = "sansmb.";
+const NEED: &str = "user.sansmb.need_ea";
+/// Most that Linux gives for the names, and for the value, of extended attributes.
+const MOST: usize = 64 * 1024;
+
+/// Whether the file system has extended attributes.
+pub(super) fn possible(fd: BorrowedFd<'_>) -> bool {
+    !matches!(fgetxattr(fd, NEED, &mut [0; 0][..]), Err(Errno::OPNOTSUPP | Errno::NOSYS))
+}
+
+/// The attributes of a file; a symbolic link has none.
+pub(super) fn list(node: &Node) -> std::result::Result<Vec<ExtendedAttribute>, NtStatus> {
+    if !node.is_file() && !node.is_directory() {
+        return Ok(Vec::new());
+    }
+    let on = On::new(node);
+    let names = match on.names() {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(Vec::new()),
+        other => other.map_err(status)?,
+    };
+    let needed =
+        if names.iter().any(|name| name == NEED) { on.get(NEED).unwrap_or_default() } else { Vec::new() };
+    let mut list = Vec::new();
+    for full in names {
+        let Some(name) = full.strip_prefix(NAMESPACE).filter(|name| !is_own(name)) else { continue };
+        let value = match on.get(&full) {
+            Ok(value) => value,
+            // It was removed meanwhile.
+            Err(Errno::NODATA) => continue,
+            Err(errno) => return Err(status(errno)),
+        };
+        // One without a value is none to a client.
+        if !value.is_empty() {
+            let need = needed.split(|b| *b == 0).any(|other| other.eq_ignore_ascii_case(name.as_bytes()));
+            list.push(ExtendedAttribute { name: name.into(), value: value.into(), need });
+        }
+    }
+    Ok(list)
+}
+
+/// Sets attributes, all or none of them.
+pub(super) fn set(node: &Node, changes: &[ExtendedAttribute]) -> std::result::Result<(), NtStatus> {
+    if changes.iter().any(|change| is_own(&change.name)) {
+        return Err(NtStatus::ACCESS_DENIED);
+    }
+    if !node.is_file() && !node.is_directory() {
+        return Err(NtStatus::EAS_NOT_SUPPORTED);
+    }
+    let before = list(node)?;
+    let after = merge_extended_attributes(before.clone(), changes)?;
+    let on = On::new(node);
+    replace(&on, &before, &after).map_err(|errno| {
+        // What was done of it is undone as far as that can be.
+        let now = list(node).unwrap_or_default();
+        let _ = replace(&on, &now, &before);
+        match errno {
+            Errno::NOSPC | Errno::DQUOT | Errno::TOOBIG | Errno::RANGE => NtStatus::EA_TOO_LARGE,
+            Errno::OPNOTSUPP | Errno::NOSYS => NtStatus::EAS_NOT_SUPPORTED,
+            Errno::NAMETOOLONG | Errno::INVAL => NtStatus::INVALID_EA_NAME,
+            other => status(other),
+        }
+    })
+}
+
+/// Makes the attributes `before` to those `after`.
+fn replace(on: &On<'_>, before: &[ExtendedAttribute], after: &[ExtendedAttribute]) -> Result<()> {
+    for gone in before.iter().filter(|ea| after.iter().all(|other| other.name != ea.name)) {
+        match on.remove(&format!("{NAMESPACE}{}", gone.name)) {
+            Ok(()) | Err(Errno::NODATA) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    for ea in after {
+        let known = before.iter().find(|other| other.name == ea.name);
+        if known.is_none_or(|known| known.value != ea.value) {
+            on.set(&format!("{NAMESPACE}{}", ea.name), &ea.value)?;
+        }
+    }
+    let needed = |list: &[ExtendedAttribute]| {
+        let names: Vec<&str> = list.iter().filter(|ea| ea.need).map(|ea| &*ea.name).collect();
+        names.join("\0")
+    };
+    let (old, new) = (needed(before), needed(after));
+    match new.as_str() {
+        _ if old == new => Ok(()),
+        "" => on.remove(NEED),
+        names => on.set(NEED, names.as_bytes()),
+    }
+}
+
+fn is_own(name: &str) -> bool {
+    name.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN))
+}
+
+/// A file, by its descriptor or, where that was opened with O_PATH, by the path of the descriptor.
+struct On<'a> {
+    fd: BorrowedFd<'a>,
+    path: Option<String>,
+}
+
+impl<'a> On<'a> {
+    fn new(node: &'a Node) -> Self {
+        Self { fd: node.fd(), path: node.path_only().then(|| descriptor(node.fd())) }
+    }
+
+    /// All names that are text.
+    fn names(&self) -> Result<Vec<String>> {
+        let mut raw = Vec::with_capacity(MOST);
+        match &self.path {
+            Some(path) => listxattr(&**path, spare_capacity(&mut raw))?,
+            None => flistxattr(self.fd, spare_capacity(&mut raw))?,
+        };
+        let names = raw.split(|b| *b == 0).filter(|name| !name.is_empty() && name.is_ascii());
+        Ok(names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect())
+    }
+
+    fn get(&self, name: &str) -> Result<Vec<u8>> {
+        let mut value = Vec::with_capacity(256);
+        for room in [256, MOST] {
+            value.reserve_exact(room);
+            let result = match &self.path {
+                Some(path) => getxattr(&**path, name, spare_capacity(&mut value)),
+                None => fgetxattr(self.fd, name, spare_capacity(&mut value)),
+            };
+            match result {
+                Err(Errno::RANGE) if room < MOST => {}
+                other => return other.map(|_| value),
+            }
+        }
+        Ok(value)
+    }
+
+    fn set(&self, name: &str, value: &[u8]) -> Result<()> {
+        let name = CString::new(name).map_err(|_| Errno::INVAL)?;
+        match &self.path {
+            Some(path) => setxattr(&**path, &*name, value, XattrFlags::empty()),
+            None => fsetxattr(self.fd, &*name, value, XattrFlags::empty()),
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        match &self.path {
+            Some(path) => removexattr(&**path, name),
+            None => fremovexattr(self.fd, name),
+        }
+    }
+}
