@@ -122,7 +122,7 @@ pub(crate) fn ten_thousand_files(s: &dyn Storage) {
     );
     assert!(list(s, "many").is_empty());
     // Quadratic behaviour would take minutes. A busy machine is no failure.
-    assert!(creating.as_secs() < 20, "{creating:?}");
+    assert!(creating.as_secs() < 90, "{creating:?}");
 }
 
 pub(crate) fn listing_in_batches(s: &dyn Storage) {
