@@ -77,7 +77,7 @@ pub struct Pair {
     pub hold: bool,
     client_config: ClientConfig,
     acceptor: Arc<dyn Acceptor>,
-    exchanges: Vec<(SessionId, Box<dyn Mechanism>)>,
+    exchanges: Vec<(SessionId, ConnId, Box<dyn Mechanism>)>,
     encrypt_share: bool,
 }
 
@@ -345,14 +345,15 @@ impl Pair {
     }
 
     fn authenticate(&mut self, request: server::Request<server::op::SessionSetup>) {
-        let session = request.origin.session;
-        let at = self.exchanges.iter().position(|(s, _)| *s == session).unwrap_or_else(|| {
-            let exchange = self.acceptor.accept(self.now.wall, [9; 32]);
-            self.exchanges.push((session, exchange));
-            self.exchanges.len() - 1
-        });
+        let (session, conn) = (request.origin.session, request.origin.conn);
+        let at =
+            self.exchanges.iter().position(|(s, c, _)| (*s, *c) == (session, conn)).unwrap_or_else(|| {
+                let exchange = self.acceptor.accept(self.now.wall, [9; 32]);
+                self.exchanges.push((session, conn, exchange));
+                self.exchanges.len() - 1
+            });
         let blob = request.message.body().map(|b| b.security_buffer.to_vec()).unwrap_or_default();
-        let result = match self.exchanges[at].1.step(&blob) {
+        let result = match self.exchanges[at].2.step(&blob) {
             Ok(Step::Send(token)) => Ok(AuthReply::Continue { token }),
             Ok(Step::Done { token, identity, session_key }) => {
                 Ok(AuthReply::Done { token, identity, session_key })

@@ -22,6 +22,7 @@ mod close;
 mod config;
 mod create;
 mod directory;
+mod exchanges;
 mod info;
 mod io;
 mod ioctl;

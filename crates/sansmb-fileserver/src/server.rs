@@ -15,6 +15,7 @@ use sansmb::{
 use crate::{
     action::{Action, Answer, Answerable, JobId, Response},
     config::FileServerConfig,
+    exchanges::Exchanges,
     nodes::{Nodes, PathKey},
     opens::{FileOpen, Open, OpenId},
     session::{Group, GroupId, Session},
@@ -29,6 +30,7 @@ pub struct FileServer {
     pub(crate) config: Arc<FileServerConfig>,
     pub(crate) shares: Shares,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) exchanges: Exchanges,
     pub(crate) opens: BTreeMap<OpenId, Open>,
     /// CREATEs whose file is being looked up, and in which group they end when nobody wants them
     /// any more.
@@ -73,6 +75,8 @@ pub(crate) enum Waiting {
 pub struct Counters {
     /// Sessions, half-open ones included.
     pub sessions: usize,
+    /// Authentications that are under way.
+    pub exchanges: usize,
     /// Opens of files, directories and pipes, those being opened or closed included.
     pub opens: usize,
     /// Files that are open.
@@ -95,6 +99,7 @@ impl FileServer {
             config: Arc::new(config),
             shares,
             sessions: BTreeMap::new(),
+            exchanges: Exchanges::default(),
             opens: BTreeMap::new(),
             creating: BTreeMap::new(),
             nodes: Nodes::default(),
@@ -203,6 +208,7 @@ impl FileServer {
     pub fn counters(&self) -> Counters {
         Counters {
             sessions: self.sessions.len(),
+            exchanges: self.exchanges.len(),
             opens: self.opens.len() + self.creating.len(),
             nodes: self.nodes.len(),
             locks: self.nodes.iter().map(|node| node.locks.len()).sum(),
@@ -388,6 +394,7 @@ impl FileServer {
     /// Requests of a connection that is gone answer to nobody, but where its session lives on over
     /// another connection they must not hold on to anything either.
     fn connection_closed(&mut self, conn: ConnId) {
+        self.exchanges.end_conn(conn);
         for request in self.waiting.get(&conn).cloned().unwrap_or_default().into_keys() {
             self.cancel(request);
         }

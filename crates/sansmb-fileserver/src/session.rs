@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use sansmb::{
-    auth::{AuthError, Identity, Mechanism, Step},
+    auth::{AuthError, Identity, Step},
     crypto::Random,
     server::{AuthReply, Failure, Request, Token, op},
-    wire::{NtStatus, SessionId, TreeId},
+    wire::{NtStatus, SessionId, SessionSetupFlags, TreeId},
 };
 
 use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer};
@@ -16,8 +16,6 @@ use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer
 pub(crate) struct Session {
     /// Who it is, once it is authenticated.
     pub(crate) identity: Option<Identity>,
-    /// An authentication that is under way.
-    mechanism: Option<Box<dyn Mechanism>>,
     /// Its opens, those being opened included.
     pub(crate) opens: BTreeSet<OpenId>,
     /// LOGOFF came and is not answered yet.
@@ -50,8 +48,13 @@ impl FileServer {
     pub(crate) fn session_setup(&mut self, request: Request<op::SessionSetup>, random: &mut dyn Random) {
         let id = request.origin.session;
         let result = self.authenticate(&request, random);
-        if let Err(failure) = &result {
-            self.authentication_failed(id, failure.status);
+        if !matches!(result, Ok(AuthReply::Continue { .. })) {
+            self.exchanges.end(id, request.origin.conn);
+        }
+        // A session that never was is forgotten here. One that was authenticated before ends through
+        // the event that the core makes of the failure, if it does.
+        if result.is_err() && self.sessions.get(&id).is_some_and(|session| session.identity.is_none()) {
+            self.sessions.remove(&id);
         }
         self.push_answer(request.token.id(), Answer::Auth(request.token, request.message, result));
     }
@@ -62,12 +65,14 @@ impl FileServer {
         random: &mut dyn Random,
     ) -> Result<AuthReply, Failure> {
         let body = request.message.body()?;
-        let session = self.sessions.entry(request.origin.session).or_default();
-        if session.ending {
+        let (id, conn) = (request.origin.session, request.origin.conn);
+        let binding = body.flags.contains(SessionSetupFlags::BINDING);
+        let session = self.sessions.entry(id).or_default();
+        if session.ending || binding && session.identity.is_none() {
             return Err(NtStatus::USER_SESSION_DELETED.into());
         }
         let (acceptor, wall) = (&self.config.acceptor, self.now.wall);
-        let mechanism = session.mechanism.get_or_insert_with(|| {
+        let mechanism = self.exchanges.get_or_start(id, conn, || {
             let mut seed = [0; 32];
             random.fill(&mut seed);
             acceptor.accept(wall, seed)
@@ -75,8 +80,10 @@ impl FileServer {
         match mechanism.step(body.security_buffer) {
             Ok(Step::Send(token)) => Ok(AuthReply::Continue { token }),
             Ok(Step::Done { token, identity, session_key }) => {
-                session.mechanism = None;
-                session.identity = Some(identity.clone());
+                // Who binds a connection has to be who the session is, which the core sees to.
+                if !binding {
+                    session.identity = Some(identity.clone());
+                }
                 Ok(AuthReply::Done { token, identity, session_key })
             }
             // Nobody is there to be asked.
@@ -85,16 +92,6 @@ impl FileServer {
                 Err(NtStatus::INVALID_PARAMETER.into())
             }
             Err(_) => Err(NtStatus::LOGON_FAILURE.into()),
-        }
-    }
-
-    /// A session that never was is forgotten here. One that was authenticated before ends through
-    /// the event that the core makes of the failure.
-    fn authentication_failed(&mut self, id: SessionId, _status: NtStatus) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.mechanism = None;
-        if session.identity.is_none() {
-            self.sessions.remove(&id);
         }
     }
 
@@ -110,6 +107,7 @@ impl FileServer {
     /// The session is gone: what it had goes too.
     pub(crate) fn session_ended(&mut self, id: SessionId) {
         self.close_all(id, None, Then::Nothing);
+        self.exchanges.end_session(id);
         self.sessions.remove(&id);
     }
 
@@ -154,6 +152,7 @@ impl FileServer {
         match group.then {
             Then::Nothing => {}
             Then::Logoff(token, session) => {
+                self.exchanges.end_session(session);
                 self.sessions.remove(&session);
                 self.push_answer(token.id(), Answer::Logoff(token));
             }

@@ -5,6 +5,8 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::wire::FileTime;
+
 /// One side of one authentication exchange (SPNEGO, NTLM, Kerberos, ..).
 pub trait Mechanism: fmt::Debug + Send {
     /// Takes the peer's token (empty where the peer has not spoken yet, or has sent none) and says
@@ -50,6 +52,9 @@ pub struct Identity {
     pub domain: String,
     /// What kind of log-on it is.
     pub kind: IdentityKind,
+    /// Until when it holds, where the mechanism says so: afterwards the client has to authenticate
+    /// again.
+    pub expires: Option<FileTime>,
 }
 
 /// What kind of log-on an [`Identity`] is.
@@ -110,5 +115,5 @@ pub trait Acceptor: fmt::Debug + Send + Sync {
     /// The token that NEGOTIATE carries to tell clients the mechanisms; may be empty.
     fn hint(&self) -> Vec<u8>;
     /// A new exchange. `now` and `random` are what the mechanism may use of time and randomness.
-    fn accept(&self, now: crate::wire::FileTime, random: [u8; 32]) -> Box<dyn Mechanism>;
+    fn accept(&self, now: FileTime, random: [u8; 32]) -> Box<dyn Mechanism>;
 }

@@ -99,7 +99,7 @@ impl Mechanism for Everybody {
             4 => return Ok(AuthStep::Send(vec![1])),
             _ => (IdentityKind::User, vec![1; 16]),
         };
-        let identity = Identity { user: "tester".into(), domain: String::new(), kind };
+        let identity = Identity { user: "tester".into(), domain: String::new(), kind, expires: None };
         Ok(AuthStep::Done { token: Vec::new(), identity, session_key: SessionKey::new(key) })
     }
 }

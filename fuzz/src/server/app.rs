@@ -264,7 +264,7 @@ impl App {
         how: Answer,
     ) -> Result<(), Gone> {
         let token = how.bytes();
-        let user = |kind| Identity { user: "tester".into(), domain: String::new(), kind };
+        let user = |kind| Identity { user: "tester".into(), domain: String::new(), kind, expires: None };
         let (kind, key) = match how.kind % 8 {
             3 => (IdentityKind::Guest, Vec::new()),
             4 => (IdentityKind::Anonymous, Vec::new()),

@@ -161,7 +161,7 @@ pub fn first_request(ask: &Ask, message_id: u64) -> Vec<u8> {
     let context = Context {
         dialect: Dialect::SMB2_0_2,
         message_id,
-        session: SessionId(1 | 1 << 42),
+        session: SessionId(1 | 1 << 28),
         previous: SessionId(0),
         tree: TreeId(1),
         file: FileId::ANY,

@@ -97,6 +97,7 @@ impl<R: Runtime> Connection<R> {
             if self.channel.has_inbound() {
                 let batch = self.shared.admit(&mut self.channel, self.shared.clock.now());
                 self.carry_out(batch);
+                self.channel.verify_bindings();
                 busy = true;
             }
             if let Some(batch) = self.shared.complete(self.shared.clock.now()) {

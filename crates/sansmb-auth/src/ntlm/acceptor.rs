@@ -268,6 +268,7 @@ impl NtlmServer {
                 account.domain.clone()
             },
             kind: IdentityKind::User,
+            expires: None,
         });
         Ok(Verdict {
             known,

@@ -111,6 +111,7 @@ impl NtlmClient {
                 user: self.credentials.user.clone(),
                 domain: self.credentials.domain.clone(),
                 kind: IdentityKind::User,
+                expires: None,
             }
         };
         Ok(Answer { token, identity, security: Security::new(*exported, flags) })

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     conn::{CreditError, FrameError, Rx, SequenceWindow, Tx},
-    crypto::{BadTag, PreauthHash},
+    crypto::{BadTag, PreauthHash, Signer, verify_message},
     time::{Instant, Now},
     wire::{DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
 };
@@ -70,6 +70,8 @@ pub(super) struct InFlight {
     pub(super) encrypted: Option<SessionId>,
     /// Answer signed.
     pub(super) sign: bool,
+    /// Sign a refusal with this: the key of the session that the request would be bound to.
+    pub(super) binder: Option<Arc<dyn Signer>>,
     /// The answer goes into the session's pre-authentication hash.
     pub(super) hash: bool,
     /// The application knows that the client would like it to end.
@@ -130,7 +132,7 @@ pub(super) struct Previous {
 pub(super) struct Segment {
     pub(super) head: Vec<u8>,
     pub(super) data: Data,
-    pub(super) sign: Option<SessionId>,
+    pub(super) sign: Option<Arc<dyn Signer>>,
 }
 
 impl Segment {
@@ -147,6 +149,8 @@ pub(super) struct Inbound {
     pub(super) message: Bytes,
     pub(super) encrypted: bool,
     pub(super) related_file: Option<FileId>,
+    /// The signature of this binding was verified with the session's key.
+    pub(super) verified: bool,
 }
 
 /// The state of one connection. See [`super::Server`] for how to use it; a driver that gives every
@@ -173,11 +177,15 @@ pub struct Channel {
     pub(super) held: usize,
     pub(super) chains: BTreeMap<u64, Chain>,
     pub(super) inbound: VecDeque<Inbound>,
+    /// Bindings, and the keys that have to verify them.
+    pub(super) unverified: VecDeque<(Inbound, Arc<dyn Signer>)>,
     pub(super) cancels: VecDeque<RequestId>,
     next_serial: u64,
     pub(super) next_async: u64,
     pub(super) closed: Option<CloseReason>,
     pub(super) close_told: bool,
+    /// When the connection was last fed.
+    pub(super) fed: Now,
     deadline: Option<Instant>,
 }
 
@@ -200,11 +208,13 @@ impl Channel {
             held: 0,
             chains: BTreeMap::new(),
             inbound: VecDeque::new(),
+            unverified: VecDeque::new(),
             cancels: VecDeque::new(),
             next_serial: 1,
             next_async: 1,
             closed: None,
             close_told: false,
+            fed: now,
             deadline: Some(now.mono.after(config.handshake_timeout)),
             config,
         }
@@ -229,6 +239,7 @@ impl Channel {
 
     /// `n` bytes were read into [`Channel::recv_target`].
     pub fn received(&mut self, n: usize, now: Now) {
+        self.fed = now;
         self.rx.received(n);
         self.process_frames(now);
     }
@@ -274,6 +285,26 @@ impl Channel {
     /// Whether the application has not heard of a request yet, for want of room.
     pub(super) fn is_waiting(&self, request: RequestId) -> bool {
         self.inbound.iter().any(|inbound| inbound.id == request)
+    }
+
+    /// Verifies what a request asked to bind this connection to, with the key that
+    /// [`super::Sessions::admit`] looked up. Call it after every `admit`, outside any lock; when it
+    /// says so, call `admit` again.
+    pub fn verify_bindings(&mut self) -> bool {
+        let mut verified = false;
+        while let Some((mut inbound, signer)) = self.unverified.pop_front() {
+            if verify_message(&*signer, &inbound.message, &[]).is_err() {
+                self.fail(inbound.id, &NtStatus::ACCESS_DENIED.into());
+                continue;
+            }
+            if let Some(request) = self.in_flight.get_mut(&inbound.id.serial) {
+                request.binder = Some(signer);
+            }
+            inbound.verified = true;
+            self.inbound.push_front(inbound);
+            verified = true;
+        }
+        verified
     }
 
     /// Fills `out` with what is to be sent; call [`Channel::sent`] afterwards.
@@ -335,6 +366,7 @@ impl Channel {
         if self.closed.is_none() {
             self.closed = Some(reason);
             self.inbound.clear();
+            self.unverified.clear();
             self.cancels.clear();
             self.chains.clear();
             self.in_flight.clear();
@@ -373,7 +405,7 @@ impl Channel {
         let mut requests = self.in_flight.values();
         let mut chains = self.chains.values();
         requests.any(|r| r.header.session_id == id || r.encrypted == Some(id))
-            || chains.any(|c| c.encrypted == Some(id) || c.answered.iter().any(|s| s.sign == Some(id)))
+            || chains.any(|c| c.encrypted == Some(id))
     }
 
     pub(super) fn new_request(
@@ -388,6 +420,7 @@ impl Channel {
             async_id: None,
             encrypted,
             sign: false,
+            binder: None,
             hash: false,
             cancelled: false,
             chain,

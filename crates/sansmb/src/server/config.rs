@@ -21,6 +21,8 @@ pub struct ServerConfig {
     pub max_dialect: Dialect,
     /// What this server says it can do beyond what it does by itself (multi-credit requests and
     /// encryption): [`Capabilities::DFS`], leases and the like, where the application does them.
+    /// [`Capabilities::MULTI_CHANNEL`] lets clients bind several connections to one session,
+    /// [`Capabilities::NOTIFICATIONS`] tells them when the server ends one by itself.
     pub capabilities: Capabilities,
     /// Whether requests may cost more than one credit from dialect 2.1 on. [MS-SMB2] 3.3.5.4 wants it on
     /// TCP port 445 and off on NetBIOS.
@@ -46,12 +48,14 @@ pub struct ServerConfig {
     /// How fast they come by them.
     pub credit_policy: CreditPolicy,
     /// SessionIds count up from the one after this: servers that must not give the same ids, the
-    /// nodes of a cluster say, start far from each other.
+    /// nodes of a cluster say, start far from each other. Some programs keep only 32 bits of an id.
     pub session_id_base: u64,
     /// Requests of one connection that may be pending at once.
     pub max_async: usize,
     /// Sessions of one connection, half-open ones included.
     pub max_sessions: usize,
+    /// Connections of one session, those that are still being bound included.
+    pub max_channels: usize,
     /// Tree connects of one session.
     pub max_trees: usize,
     /// A connection without an authenticated session is closed after this time.
@@ -110,9 +114,10 @@ impl ServerConfig {
             max_transact_size: 8 << 20,
             max_credits: 8192,
             credit_policy: CreditPolicy::Asked,
-            session_id_base: 1 << 42,
+            session_id_base: 1 << 28,
             max_async: 1024,
             max_sessions: 64,
+            max_channels: 32,
             max_trees: 1024,
             handshake_timeout: Duration::from_secs(45),
             crypto,

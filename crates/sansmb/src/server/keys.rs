@@ -5,8 +5,22 @@ use alloc::{boxed::Box, sync::Arc};
 use super::token::RequestId;
 use crate::{
     crypto::{CryptoProvider, PreauthHash, Sealer, SessionKeys, Signer},
-    wire::{Cipher, SigningAlgorithm},
+    wire::{Cipher, Dialect, SigningAlgorithm},
 };
+
+/// Nonces of one channel, out of those that a session's encryption key has.
+const NONCES_OF_A_CHANNEL: u32 = 48;
+
+/// What all channels of a session have in common.
+#[derive(Debug, Clone)]
+pub(super) struct SharedKeys {
+    /// Session.SigningKey: signs on the session's first channel, and the binding of others. None where
+    /// the authentication gave no key.
+    pub(super) signer: Option<Arc<dyn Signer>>,
+    pub(super) ciphers: Option<Arc<Ciphers>>,
+    pub(super) signing_required: bool,
+    pub(super) encrypt: bool,
+}
 
 /// A session as one connection sees it.
 #[derive(Debug)]
@@ -20,7 +34,11 @@ pub(super) struct ChannelSession {
     pub(super) encrypt: bool,
     /// Nothing was verified at log-on: guest or anonymous. There is no key worth signing with.
     pub(super) keyless: bool,
-    pub(super) signer: Option<Box<dyn Signer>>,
+    /// Channel.SigningKey, and Session.SigningKey while the session is being bound.
+    pub(super) signer: Option<Arc<dyn Signer>>,
+    /// Session.SigningKey, which signs what a SESSION_SETUP is answered before it succeeds,
+    /// [MS-SMB2] 3.3.4.1.1.
+    pub(super) session_signer: Option<Arc<dyn Signer>>,
     pub(super) ciphers: Option<Arc<Ciphers>>,
     /// A leg of an authentication that the application has not answered yet.
     pub(super) leg: Option<RequestId>,
@@ -33,6 +51,8 @@ pub(super) struct ChannelSession {
 pub(super) enum Phase {
     /// The first authentication is under way.
     Establishing,
+    /// The session belongs to other connections; this one authenticates to become one of them.
+    Binding,
     /// Authenticated.
     Valid,
     /// Over; only answers that are under way still need it.
@@ -56,13 +76,25 @@ impl ChannelSession {
             encrypt: false,
             keyless: false,
             signer: None,
+            session_signer: None,
             ciphers: None,
             leg: None,
             next_nonce: 1,
         }
     }
 
-    /// Puts the keys of a finished authentication to work.
+    /// A session that this connection wants to be bound to, as its channel number `ordinal`.
+    pub(super) fn binding(preauth: PreauthHash, keys: &SharedKeys, ordinal: u16) -> Self {
+        Self {
+            phase: Phase::Binding,
+            signer: keys.signer.clone(),
+            session_signer: keys.signer.clone(),
+            next_nonce: u64::from(ordinal) << NONCES_OF_A_CHANNEL,
+            ..Self::establishing(preauth)
+        }
+    }
+
+    /// Puts the keys of a session's first authentication to work.
     pub(super) fn install(
         &mut self,
         crypto: &dyn CryptoProvider,
@@ -71,7 +103,8 @@ impl ChannelSession {
         keys: &SessionKeys,
     ) {
         self.phase = Phase::Valid;
-        self.signer = crypto.signer(algorithm, &keys.signing);
+        self.signer = crypto.signer(algorithm, &keys.signing).map(Arc::from);
+        self.session_signer = self.signer.clone();
         self.ciphers = cipher.and_then(|cipher| {
             Some(Arc::new(Ciphers {
                 cipher,
@@ -79,6 +112,34 @@ impl ChannelSession {
                 sealer: crypto.sealer(cipher, &keys.server_to_client)?,
             }))
         });
+    }
+
+    /// The connection is bound: it signs with a key of its own, which follows from the
+    /// authentication that bound it; all else is the session's.
+    pub(super) fn bound(
+        &mut self,
+        crypto: &dyn CryptoProvider,
+        dialect: Dialect,
+        algorithm: SigningAlgorithm,
+        session_key: &[u8],
+        shared: &SharedKeys,
+    ) {
+        let keys = SessionKeys::derive(crypto, dialect, None, session_key, self.preauth.value());
+        self.phase = Phase::Valid;
+        self.signer = crypto.signer(algorithm, &keys.signing).map(Arc::from);
+        self.ciphers = shared.ciphers.clone();
+        self.signing_required = shared.signing_required;
+        self.encrypt = shared.encrypt;
+    }
+
+    /// What channels to come need to know.
+    pub(super) fn shared(&self) -> SharedKeys {
+        SharedKeys {
+            signer: self.session_signer.clone().filter(|_| !self.keyless),
+            ciphers: self.ciphers.clone(),
+            signing_required: self.signing_required,
+            encrypt: self.encrypt,
+        }
     }
 
     pub(super) fn take_nonce(&mut self) -> u64 {

@@ -13,7 +13,9 @@
 //! uses by themselves: [`Channel`], one connection with its buffers, credits and keys, and
 //! [`Sessions`], the table that all connections share.
 
+mod binding;
 mod channel;
+mod closed_notice;
 mod config;
 mod event;
 mod keys;
@@ -208,7 +210,7 @@ impl Server {
         self.with(token, |channel, sessions, _, token| sessions.respond_logoff(channel, token))
     }
 
-    /// Ends a session from this side. [`Event::SessionEnded`] does not follow.
+    /// Ends a session from this side; see [`Sessions::end_session`].
     pub fn end_session(&mut self, session: SessionId) {
         self.sessions.end_session(session);
         self.carry_orders();
@@ -235,6 +237,9 @@ impl Server {
     fn settle(&mut self, conn: ConnId) {
         if let Some(channel) = self.channels.get_mut(&conn) {
             self.sessions.admit(channel, &mut self.events);
+            while channel.verify_bindings() {
+                self.sessions.admit(channel, &mut self.events);
+            }
         }
         self.carry_orders();
     }

@@ -39,6 +39,13 @@ pub(super) struct Negotiated {
     client_dialects: Vec<Dialect>,
 }
 
+impl Negotiated {
+    /// Connection.SupportsNotifications
+    pub(super) fn notifications(&self) -> bool {
+        self.server_capabilities.contains(Capabilities::NOTIFICATIONS)
+    }
+}
+
 /// What the negotiate contexts of a 3.1.1 request lead to.
 #[derive(Default)]
 struct Chosen {
@@ -283,6 +290,9 @@ impl Channel {
         let mut capabilities = self.config.capabilities - mutual;
         if dialect.is_smb3() {
             capabilities |= self.config.capabilities & mutual & client;
+        }
+        if dialect != Dialect::SMB3_1_1 {
+            capabilities -= Capabilities::NOTIFICATIONS;
         }
         if dialect == Dialect::SMB2_0_2 {
             capabilities &= Capabilities::DFS;

@@ -240,7 +240,7 @@ impl Channel {
         }
         let related_file = chain.and_then(|(_, file)| file);
         let encrypted = encrypted.is_some();
-        self.inbound.push_back(Inbound { id, header, message, encrypted, related_file });
+        self.inbound.push_back(Inbound { id, header, message, encrypted, related_file, verified: false });
     }
 
     /// [MS-SMB2] 3.3.5.2.4 and 3.3.5.2.9: signature and session.
@@ -262,13 +262,16 @@ impl Channel {
                 _ => Err(NtStatus::ACCESS_DENIED),
             };
         }
+        if session.phase == Phase::Binding && !setup {
+            return Err(NtStatus::USER_SESSION_DELETED);
+        }
         if encrypted.is_some() {
             return Ok(());
         }
         if signed {
             let signer = session.signer.as_ref().ok_or(NtStatus::NOT_SUPPORTED)?;
             verify_message(&**signer, message, &[]).map_err(|_| NtStatus::ACCESS_DENIED)?;
-        } else if session.signing_required {
+        } else if session.signing_required || session.phase == Phase::Binding {
             return Err(NtStatus::ACCESS_DENIED);
         }
         if session.encrypt && !setup {

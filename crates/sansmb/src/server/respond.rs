@@ -1,6 +1,6 @@
 //! From answers to frames: header, credits, compound, signature, encryption.
 
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use super::{
     token::{Gone, RequestId, Token},
 };
 use crate::{
-    crypto::{seal_message, sign_message},
+    crypto::{Signer, seal_message, sign_message},
     wire::{
         Body, Command, Dialect, ErrorResponse, FileId, Flags, HEADER_LEN, Header, NtStatus, SessionId,
         TransformHeader, TreeId, Writer,
@@ -124,13 +124,17 @@ impl Channel {
             header.flags |= Flags::RELATED_OPERATIONS;
         }
         write_header(&header, &mut head);
+        let mut sign = self.signer(&request, status);
         if request.hash && self.dialect() == Some(Dialect::SMB3_1_1) {
+            // What is hashed is what is sent: where a session is being bound it is signed.
+            if let Some(signer) = sign.take() {
+                sign_whole(&*signer, &mut head);
+            }
             let crypto = self.config.crypto.clone();
             if let Some(session) = self.sessions.get_mut(&header.session_id) {
                 session.preauth.update(&*crypto, &head);
             }
         }
-        let sign = self.signs(&request, status).then_some(header.session_id);
         let segment = Segment { head, data, sign };
         if let Some(chain) = request.chain {
             self.answer_member(chain, &request, &header, segment, opened);
@@ -174,12 +178,19 @@ impl Channel {
     }
 
     /// [MS-SMB2] 3.3.4.1.1: what was signed is answered signed.
-    fn signs(&self, request: &InFlight, status: NtStatus) -> bool {
+    fn signer(&self, request: &InFlight, status: NtStatus) -> Option<Arc<dyn Signer>> {
         if request.encrypted.is_some() || status == NtStatus::PENDING {
-            return false;
+            return None;
         }
-        let session = self.sessions.get(&request.header.session_id);
-        session.is_some_and(|s| s.signer.is_some() && !s.keyless && (request.sign || s.signing_required))
+        let unfinished = request.header.command == Command::SESSION_SETUP && status != NtStatus::SUCCESS;
+        if let Some(binder) = request.binder.as_ref().filter(|_| unfinished) {
+            return Some(binder.clone());
+        }
+        let session = self.sessions.get(&request.header.session_id)?;
+        if session.keyless || !(request.sign || session.signing_required) {
+            return None;
+        }
+        if unfinished { session.session_signer.clone() } else { session.signer.clone() }
     }
 
     /// Turns a request's header into that of a response. Credits go with the first response to a
@@ -227,8 +238,8 @@ impl Channel {
                     field.copy_from_slice(&next.to_le_bytes());
                 }
             }
-            if let (Some(session), Some(member)) = (segment.sign, message.get_mut(start..)) {
-                self.sign(session, member, &[]);
+            if let (Some(signer), Some(member)) = (segment.sign, message.get_mut(start..)) {
+                sign_whole(&*signer, member);
             }
         }
         if message.len() > SEAL_ROOM {
@@ -236,18 +247,12 @@ impl Channel {
         }
     }
 
-    fn sign(&self, session: SessionId, head: &mut [u8], rest: &[&[u8]]) {
-        if let Some(signer) = self.sessions.get(&session).and_then(|s| s.signer.as_ref()) {
-            // The head was built here, so it holds a header.
-            let _ = sign_message(&**signer, head, rest);
-        }
-    }
-
     /// Sends one response that is alone in its frame.
     pub(super) fn emit(&mut self, segment: Segment, encrypted: Option<SessionId>) {
         let Segment { mut head, data, sign } = segment;
-        if let Some(session) = sign {
-            self.sign(session, &mut head, &[data.as_slice()]);
+        if let Some(signer) = sign {
+            // The head was built here, so it holds a header.
+            let _ = sign_message(&*signer, &mut head, &[data.as_slice()]);
         }
         if let Data::Buffer(buffer) = data {
             // The headroom holds every head that goes before a payload.
@@ -313,6 +318,11 @@ impl Channel {
             request.header.tree_id = tree.unwrap_or(request.header.tree_id);
         }
     }
+}
+
+/// Signs a message that is whole. It was built here, so it holds a header.
+fn sign_whole(signer: &dyn Signer, message: &mut [u8]) {
+    let _ = sign_message(signer, message, &[]);
 }
 
 /// Overwrites the blank header at the start of `head`.

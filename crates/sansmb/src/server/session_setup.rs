@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use core::marker::PhantomData;
 
 use super::{
+    binding::Agreed,
     channel::{Channel, Inbound},
     event::{Event, Message, Origin, Request},
     keys::{ChannelSession, Phase},
@@ -31,50 +32,25 @@ impl Sessions {
         let request = SessionSetupRequest::decode(&inbound.message)?;
         let mut id = inbound.header.session_id;
         if request.flags.contains(SessionSetupFlags::BINDING) {
-            // No connection of this server offers multichannel yet, and so none can be bound.
-            return Err(NtStatus::REQUEST_NOT_ACCEPTED.into());
+            return self.bind(channel, inbound, events);
         }
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
-        let (dialect, client_guid, capabilities) = (n.dialect, n.client_guid, n.server_capabilities);
-        if channel.config.encryption == EncryptionPolicy::Required
-            && channel.negotiated.as_ref().is_none_or(|n| n.cipher.is_none())
-        {
+        if channel.config.encryption == EncryptionPolicy::Required && n.cipher.is_none() {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
         if id == SessionId(0) {
             if channel.sessions.len() >= channel.config.max_sessions {
                 return Err(NtStatus::INSUFFICIENT_RESOURCES.into());
             }
-            id = self.allocate(channel.id, channel.config.session_id_base);
+            id = self.allocate(channel.id, channel.config.session_id_base, Agreed::on(n));
             channel.sessions.insert(id, ChannelSession::establishing(channel.preauth));
             channel.note_ids(inbound.id, Some(id), None);
         }
-        let crypto = channel.config.crypto.clone();
-        let session = channel.sessions.get_mut(&id).filter(|s| s.phase != Phase::Ended);
-        let session = session.ok_or(NtStatus::USER_SESSION_DELETED)?;
-        if session.leg.is_some() {
-            // Two legs at once would race for the hash and the mechanism.
-            return Err(NtStatus::REQUEST_NOT_ACCEPTED.into());
+        let phase = channel.sessions.get(&id).map(|session| session.phase);
+        if !matches!(phase, Some(Phase::Establishing | Phase::Valid)) {
+            return Err(NtStatus::USER_SESSION_DELETED.into());
         }
-        session.leg = Some(inbound.id);
-        if session.phase == Phase::Establishing && dialect == Dialect::SMB3_1_1 {
-            session.preauth.update(&*crypto, &inbound.message);
-        }
-        let origin = Origin {
-            conn: channel.id,
-            session: id,
-            tree: TreeId(0),
-            share: ShareId(0),
-            dialect,
-            client_guid,
-            capabilities,
-            channel_sequence: 0,
-            replay: false,
-            encrypted: inbound.encrypted,
-        };
-        let message = Message { bytes: inbound.message, file_id: FileId::ANY, op: PhantomData };
-        events.push_back(Event::SessionSetup(Request { token: Token::new(inbound.id), origin, message }));
-        Ok(())
+        authentication_leg(channel, inbound, id, events)
     }
 
     /// Answers one leg of SESSION_SETUP, which `message` of the request asked for. Sessions that end
@@ -88,16 +64,23 @@ impl Sessions {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Gone> {
         let id = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        let mut binding = false;
         if let Some(session) = channel.sessions.get_mut(&id) {
             session.leg = None;
+            binding = session.phase == Phase::Binding;
         }
         match result {
             Err(failure) => {
-                self.end_failed(id, channel, events);
+                if binding {
+                    self.unbind(id, channel);
+                } else {
+                    self.end_failed(id, channel, events);
+                }
                 channel.respond(token, Err(failure))
             }
             Ok(_) if !self.table.contains_key(&id) => {
                 // It ended while the application was at work on this leg.
+                channel.end_session(id);
                 channel.respond(token, Err(NtStatus::USER_SESSION_DELETED.into()))
             }
             Ok(AuthReply::Continue { token: blob }) => {
@@ -106,6 +89,9 @@ impl Sessions {
                 let reply = Reply::new(&response).with_status(NtStatus::MORE_PROCESSING_REQUIRED);
                 channel.hash_answer(token.id());
                 channel.respond(token, Ok(reply))
+            }
+            Ok(AuthReply::Done { token: blob, identity, session_key }) if binding => {
+                self.finish_binding(channel, token, id, &blob, &identity, &session_key)
             }
             Ok(AuthReply::Done { token: blob, identity, session_key }) => {
                 self.finish(channel, token, message, id, &blob, identity, &session_key, events)
@@ -155,6 +141,9 @@ impl Sessions {
         }
         if let Some(session) = self.table.get_mut(&id) {
             session.identity = Some(identity);
+            if fresh {
+                session.keys = channel.sessions.get(&id).map(ChannelSession::shared);
+            }
         }
         channel.authenticated();
         let response = SessionSetupResponse { session_flags, security_buffer: blob };
@@ -189,6 +178,41 @@ impl Sessions {
     }
 }
 
+/// Hands one leg of an authentication to the application.
+pub(super) fn authentication_leg(
+    channel: &mut Channel,
+    inbound: Inbound,
+    id: SessionId,
+    events: &mut VecDeque<Event>,
+) -> Result<(), Failure> {
+    let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
+    let (dialect, client_guid, capabilities) = (n.dialect, n.client_guid, n.server_capabilities);
+    let session = channel.sessions.get_mut(&id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+    if session.leg.is_some() {
+        // Two legs at once would race for the hash and the mechanism.
+        return Err(NtStatus::REQUEST_NOT_ACCEPTED.into());
+    }
+    session.leg = Some(inbound.id);
+    if session.phase != Phase::Valid && dialect == Dialect::SMB3_1_1 {
+        session.preauth.update(&*channel.config.crypto, &inbound.message);
+    }
+    let origin = Origin {
+        conn: channel.id,
+        session: id,
+        tree: TreeId(0),
+        share: ShareId(0),
+        dialect,
+        client_guid,
+        capabilities,
+        channel_sequence: 0,
+        replay: false,
+        encrypted: inbound.encrypted,
+    };
+    let message = Message { bytes: inbound.message, file_id: FileId::ANY, op: PhantomData };
+    events.push_back(Event::SessionSetup(Request { token: Token::new(inbound.id), origin, message }));
+    Ok(())
+}
+
 impl Channel {
     fn install_session(
         &mut self,
@@ -219,7 +243,7 @@ impl Channel {
 
     /// The last response of an authentication is signed even where nothing else has to be, so that
     /// the client sees that both sides have the key.
-    fn sign_final(&mut self, id: RequestId) {
+    pub(super) fn sign_final(&mut self, id: RequestId) {
         if let Some(request) = self.in_flight.get_mut(&id.serial) {
             request.sign = true;
         }

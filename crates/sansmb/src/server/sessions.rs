@@ -8,8 +8,10 @@ use alloc::{
 use core::marker::PhantomData;
 
 use super::{
+    binding::Agreed,
     channel::{Channel, CloseReason, Inbound},
     event::{Event, Message, Origin, Request},
+    keys::SharedKeys,
     op::{self, Op},
     reply::{Failure, Reply, ShareId, TreeConnectReply},
     token::{ConnId, Gone, Token},
@@ -17,18 +19,33 @@ use super::{
 use crate::{
     auth::{Identity, IdentityKind},
     wire::{
-        Body, Command, CtlCode, Dialect, FileId, Flags, IoctlRequest, IoctlResponse, NtStatus, SessionId,
-        ShareFlags, Structure, TreeConnectResponse, TreeId,
+        Body, Command, CtlCode, Dialect, FileId, FileTime, Flags, IoctlRequest, IoctlResponse, NtStatus,
+        SessionId, ShareFlags, Structure, TreeConnectResponse, TreeId,
     },
 };
 
 /// A session.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// The connections that it can be used on, oldest first.
     pub(super) channels: Vec<ConnId>,
+    /// Connections that authenticate to become one of them.
+    pub(super) binding: Vec<ConnId>,
+    /// How many connections have tried so far, the first one not counted.
+    pub(super) bindings: u16,
+    /// What the connection agreed on that made it.
+    pub(super) agreed: Agreed,
+    pub(super) keys: Option<SharedKeys>,
     pub(super) trees: BTreeMap<TreeId, Tree>,
     next_tree: u32,
     pub(super) identity: Option<Identity>,
+}
+
+impl Session {
+    /// Whether the authentication holds no longer, [MS-SMB2] 3.3.5.2.9.
+    pub(super) fn expired(&self, now: FileTime) -> bool {
+        self.identity.as_ref().and_then(|who| who.expires).is_some_and(|at| at <= now)
+    }
 }
 
 /// A tree connect.
@@ -55,6 +72,8 @@ pub struct Order(OrderKind);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum OrderKind {
     Forget(SessionId),
+    /// Say that this server closed the session.
+    TellClosed(SessionId),
 }
 
 impl Sessions {
@@ -161,12 +180,17 @@ impl Sessions {
         channel.respond(token, Ok(Reply::new(&Default::default())))
     }
 
-    /// Ends a session from the server's side. [`Event::SessionEnded`] does not follow.
+    /// Ends a session from the server's side. A client that asked to hear of it does, over each of
+    /// the session's connections, [MS-SMB2] 4.11. [`Event::SessionEnded`] does not follow.
     pub fn end_session(&mut self, session: SessionId) {
+        let told = self.table.get(&session).filter(|s| s.agreed.notifications && s.identity.is_some());
+        for conn in told.map(|s| s.channels.clone()).unwrap_or_default() {
+            self.orders.push_back((conn, Order(OrderKind::TellClosed(session))));
+        }
         self.forget(session, None);
     }
 
-    pub(super) fn allocate(&mut self, conn: ConnId, base: u64) -> SessionId {
+    pub(super) fn allocate(&mut self, conn: ConnId, base: u64, agreed: Agreed) -> SessionId {
         let id = loop {
             self.next += 1;
             let id = base.wrapping_add(self.next);
@@ -175,8 +199,16 @@ impl Sessions {
                 break SessionId(id);
             }
         };
-        let session =
-            Session { channels: [conn].to_vec(), trees: BTreeMap::new(), next_tree: 0, identity: None };
+        let session = Session {
+            channels: [conn].to_vec(),
+            binding: Vec::new(),
+            bindings: 0,
+            agreed,
+            keys: None,
+            trees: BTreeMap::new(),
+            next_tree: 0,
+            identity: None,
+        };
         self.table.insert(id, session);
         id
     }
@@ -185,7 +217,7 @@ impl Sessions {
     pub(super) fn forget(&mut self, id: SessionId, here: Option<&mut Channel>) {
         let Some(session) = self.table.remove(&id) else { return };
         let this = here.as_ref().map(|channel| channel.id);
-        for conn in session.channels {
+        for conn in session.channels.into_iter().chain(session.binding) {
             if Some(conn) != this {
                 self.orders.push_back((conn, Order(OrderKind::Forget(id))));
             }
@@ -195,13 +227,15 @@ impl Sessions {
         }
     }
 
+    /// [MS-SMB2] 3.3.7.1: a session lives for as long as one of its connections does.
     fn closed(&mut self, channel: &mut Channel, events: &mut VecDeque<Event>) {
         let ids: Vec<SessionId> = core::mem::take(&mut channel.sessions).into_keys().collect();
         for id in ids {
             let Some(session) = self.table.get_mut(&id) else { continue };
             session.channels.retain(|conn| *conn != channel.id);
+            session.binding.retain(|conn| *conn != channel.id);
             if session.channels.is_empty() {
-                self.table.remove(&id);
+                self.forget(id, None);
                 events.push_back(Event::SessionEnded { session: id });
             }
         }
@@ -212,7 +246,7 @@ impl Sessions {
         let id = inbound.id;
         let outcome = match inbound.header.command {
             Command::SESSION_SETUP => self.session_setup(channel, inbound, events),
-            Command::ECHO => echo(channel, inbound),
+            Command::ECHO => self.echo(channel, inbound),
             Command::LOGOFF => self.event(channel, inbound, false, events, Event::Logoff),
             Command::TREE_CONNECT => self.tree_connect(channel, inbound, events),
             Command::TREE_DISCONNECT => self.event(channel, inbound, true, events, Event::TreeDisconnect),
@@ -246,6 +280,11 @@ impl Sessions {
     ) -> Result<(), Failure> {
         let header = inbound.header;
         let session = self.table.get(&header.session_id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+        // What gives something up may be done for as long as the session is there.
+        let releases = matches!(O::COMMAND, Command::LOGOFF | Command::CLOSE | Command::LOCK);
+        if !releases && session.expired(channel.fed.wall) {
+            return Err(NtStatus::NETWORK_SESSION_EXPIRED.into());
+        }
         let mut share = ShareId(0);
         if in_tree {
             let tree = session.trees.get(&header.tree_id).ok_or(NtStatus::NETWORK_NAME_DELETED)?;
@@ -324,6 +363,9 @@ impl Sessions {
         }
         let header = inbound.header;
         let session = self.table.get(&header.session_id).ok_or(NtStatus::USER_SESSION_DELETED)?;
+        if session.expired(channel.fed.wall) {
+            return Err(NtStatus::NETWORK_SESSION_EXPIRED.into());
+        }
         if !session.trees.contains_key(&header.tree_id) {
             return Err(NtStatus::NETWORK_NAME_DELETED.into());
         }
@@ -356,25 +398,30 @@ impl Sessions {
             self.event(channel, inbound, true, events, Event::OplockBreak)
         }
     }
-}
 
-/// [MS-SMB2] 3.3.5.17. Who was authenticated once may still ask whether anybody is there after a
-/// log-off; strangers may not.
-fn echo(channel: &mut Channel, inbound: Inbound) -> Result<(), Failure> {
-    if channel.sessions.is_empty() && channel.awaits_authentication() {
-        channel.close_because(CloseReason::Violation("ECHO without a session"));
-        return Ok(());
+    /// [MS-SMB2] 3.3.5.17. Who was authenticated once may still ask whether anybody is
+    /// there after a log-off; strangers may not.
+    fn echo(&mut self, channel: &mut Channel, inbound: Inbound) -> Result<(), Failure> {
+        if channel.sessions.is_empty() && channel.awaits_authentication() {
+            channel.close_because(CloseReason::Violation("ECHO without a session"));
+            return Ok(());
+        }
+        if self.table.get(&inbound.header.session_id).is_some_and(|s| s.expired(channel.fed.wall)) {
+            return Err(NtStatus::NETWORK_SESSION_EXPIRED.into());
+        }
+        <op::Echo as Op>::Request::decode(&inbound.message)?;
+        let _ = channel.respond(Token::<op::Echo>::new(inbound.id), Ok(Reply::new(&Default::default())));
+        Ok(())
     }
-    <op::Echo as Op>::Request::decode(&inbound.message)?;
-    let _ = channel.respond(Token::<op::Echo>::new(inbound.id), Ok(Reply::new(&Default::default())));
-    Ok(())
 }
 
 impl Channel {
     /// Carries out what [`Sessions::poll_order`] gave for this connection.
     pub fn apply(&mut self, order: Order) {
-        let Order(OrderKind::Forget(session)) = order;
-        self.end_session(session);
+        match order.0 {
+            OrderKind::Forget(session) => self.end_session(session),
+            OrderKind::TellClosed(session) => self.tell_closed(session),
+        }
     }
 }
 

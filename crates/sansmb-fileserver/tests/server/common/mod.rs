@@ -50,7 +50,7 @@ impl Mechanism for Name {
             "nobody" => IdentityKind::Anonymous,
             _ => IdentityKind::User,
         };
-        let identity = Identity { user, domain: String::new(), kind };
+        let identity = Identity { user, domain: String::new(), kind, expires: None };
         Ok(Step::Done { token: Vec::new(), identity, session_key: SessionKey::new(vec![7; 16]) })
     }
 }
