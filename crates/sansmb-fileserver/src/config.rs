@@ -56,6 +56,8 @@ pub struct ShareConfig {
     pub encrypt: bool,
     /// Who may connect to it.
     pub access: Access,
+    /// Clients may watch its directories. Otherwise CHANGE_NOTIFY gives NOT_IMPLEMENTED.
+    pub change_notify: bool,
 }
 
 impl ShareConfig {
@@ -68,6 +70,7 @@ impl ShareConfig {
             read_only: false,
             encrypt: false,
             access: Access::Users,
+            change_notify: true,
         }
     }
 }

@@ -268,8 +268,15 @@ impl FileServer {
     /// Tells watchers that data was written, if any was since they were last told.
     pub(crate) fn report_modified(&mut self, id: OpenId) {
         let Some(file) = self.file_mut(id) else { return };
+        let mut changes = CompletionFilter::empty();
         if std::mem::take(&mut file.modified) {
-            self.report(id, NotifyAction::MODIFIED, CompletionFilter::SIZE | CompletionFilter::LAST_WRITE);
+            changes |= CompletionFilter::SIZE | CompletionFilter::LAST_WRITE;
+        }
+        if std::mem::take(&mut file.renamed) {
+            changes |= CompletionFilter::ATTRIBUTES | CompletionFilter::CREATION;
+        }
+        if !changes.is_empty() {
+            self.report(id, NotifyAction::MODIFIED, changes);
         }
     }
 }

@@ -49,7 +49,8 @@ impl FileServer {
             match self.lock_all(id, node, &elements) {
                 Ok(None) => Ok(()),
                 Ok(Some((range, exclusive))) => {
-                    return self.wait_for_lock(node, LockWaiter { token, open: id, range, exclusive });
+                    let waiter = LockWaiter { token, open: id, range, exclusive };
+                    return self.wait_for_lock(node, waiter, origin.followed);
                 }
                 Err(status) => Err(status),
             }
@@ -132,8 +133,8 @@ impl FileServer {
         Ok(None)
     }
 
-    fn wait_for_lock(&mut self, node: NodeId, waiter: LockWaiter) {
-        if let Err(status) = self.wait(waiter.token.id(), Waiting::Lock(node)) {
+    fn wait_for_lock(&mut self, node: NodeId, waiter: LockWaiter, followed: bool) {
+        if let Err(status) = self.wait(waiter.token.id(), followed, Waiting::Lock(node)) {
             return self.fail(waiter.token, status);
         }
         if let Some(node) = self.nodes.get_mut(node) {

@@ -82,6 +82,8 @@ pub(crate) struct FileOpen {
     pub(crate) watch: Option<Watch>,
     /// Data was written since the last report of it.
     pub(crate) modified: bool,
+    /// It got another name since the last report of changes.
+    pub(crate) renamed: bool,
     /// Data was written at all.
     pub(crate) wrote: bool,
     /// Times that the client froze: they do not change by themselves through this open.

@@ -168,6 +168,7 @@ impl FileServer {
                 self.step(open, step, outcome);
                 self.job_done(open);
             }
+            Task::Watch(open) => self.changed_beside(open, job, outcome),
             Task::Discard => {}
         }
         self.forget_deleted();
@@ -358,8 +359,12 @@ impl FileServer {
         Some(PathKey::new(file.share.volume, &file.path))
     }
 
-    /// Notes that a request waits, and tells the client, unless too many of its connection do.
-    pub(crate) fn wait(&mut self, id: RequestId, waiting: Waiting) -> Result<(), NtStatus> {
+    /// Notes that a request waits, and tells the client, unless too many of its connection do. As with
+    /// Windows, one that others of its compound wait for fails: see [`Origin::followed`].
+    pub(crate) fn wait(&mut self, id: RequestId, followed: bool, waiting: Waiting) -> Result<(), NtStatus> {
+        if followed {
+            return Err(NtStatus::INTERNAL_ERROR);
+        }
         let limit = self.config.limits.waiting_per_connection;
         if self.waiting.get(&id.conn).map_or(0, BTreeMap::len) >= limit {
             return Err(NtStatus::INSUFFICIENT_RESOURCES);

@@ -17,7 +17,7 @@ pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_
 use bytes::Bytes;
 use sansmb::{
     conn::MessageBuffer,
-    wire::{FileAttributes, FileTime, NtStatus},
+    wire::{CompletionFilter, FileAttributes, FileTime, NtStatus, fscc::NotifyAction},
 };
 
 pub use crate::security::{Creator, MAX_DESCRIPTOR, Security, SecurityChange, Unix};
@@ -370,6 +370,20 @@ pub enum Job {
         /// So many bytes.
         length: u64,
     },
+    /// Waits until something changes in a directory that no job of this storage changes. Ends with
+    /// [`Done::Changed`] once something did, be it since the last such job on the handle ended, or
+    /// with [`NtStatus::CANCELLED`] by [`Job::Unwatch`] or [`Job::Close`].
+    Watch {
+        /// The directory.
+        handle: Handle,
+        /// Whether everything beneath it counts, or only what is in it.
+        tree: bool,
+    },
+    /// Nobody wants to hear of a directory any more. Ends with [`Done::Nothing`].
+    Unwatch {
+        /// Which.
+        handle: Handle,
+    },
 }
 
 /// What a job that succeeded gives.
@@ -429,6 +443,13 @@ pub enum Done {
     Space(Space),
     /// Offset and length of each range, ascending.
     Ranges(Vec<(u64, u64)>),
+    /// See [`Job::Watch`].
+    Changed {
+        /// What changed, in order.
+        changes: Vec<Changed>,
+        /// More changed than is known.
+        lost: bool,
+    },
 }
 
 /// What is known of a file or directory.
@@ -461,6 +482,17 @@ impl Metadata {
     pub fn is_directory(&self) -> bool {
         self.attributes.contains(FileAttributes::DIRECTORY)
     }
+}
+
+/// A change that somebody else made in a directory that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The path from the watched directory.
+    pub path: SharePath,
+    /// What happened to it.
+    pub action: NotifyAction,
+    /// All that it may mean.
+    pub kind: CompletionFilter,
 }
 
 /// One entry of a directory.

@@ -21,6 +21,8 @@ pub(crate) enum Task {
     Close(Box<Closing>),
     /// A step on an open.
     On(OpenId, Step),
+    /// A watch of the storage.
+    Watch(OpenId),
     /// Nobody waits for it; a handle that it opens is closed.
     Discard,
 }

@@ -208,6 +208,7 @@ impl FileServer {
             queries: VecDeque::new(),
             watch: None,
             modified: false,
+            renamed: false,
             wrote: false,
             frozen: Frozen::default(),
         };

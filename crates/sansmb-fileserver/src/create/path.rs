@@ -47,7 +47,15 @@ impl Name {
             return Ok(Self { path: SharePath::default(), trailing_separator, stream: Stream::Unsaid });
         }
         let (text, stream) = split_stream(text)?;
-        let names = text.split('\\').map(component).collect::<Result<Vec<_>, _>>()?;
+        let mut names = Vec::new();
+        for name in text.split('\\') {
+            // Taken by its name, as Windows does: nothing above the share's root can be meant.
+            if name == ".." {
+                names.pop().ok_or(NtStatus::OBJECT_PATH_SYNTAX_BAD)?;
+            } else {
+                names.push(component(name)?);
+            }
+        }
         if names.len() > MAX_DEPTH {
             return Err(NtStatus::OBJECT_NAME_INVALID);
         }
@@ -74,8 +82,7 @@ fn split_stream(text: &str) -> Result<(&str, Stream), NtStatus> {
 /// Checks one component.
 fn component(name: &str) -> Result<Arc<str>, NtStatus> {
     match name {
-        "" | "." => return Err(NtStatus::OBJECT_NAME_INVALID),
-        ".." => return Err(NtStatus::OBJECT_PATH_SYNTAX_BAD),
+        "" | "." | ".." => return Err(NtStatus::OBJECT_NAME_INVALID),
         _ => {}
     }
     if name.chars().any(is_forbidden) || name.encode_utf16().count() > MAX_COMPONENT {
@@ -105,7 +112,8 @@ mod tests {
             (r"\a", NtStatus::INVALID_PARAMETER),
             (r"\", NtStatus::INVALID_PARAMETER),
             (r"..", NtStatus::OBJECT_PATH_SYNTAX_BAD),
-            (r"a\..\b", NtStatus::OBJECT_PATH_SYNTAX_BAD),
+            (r"..\a", NtStatus::OBJECT_PATH_SYNTAX_BAD),
+            (r"a\..\..\b", NtStatus::OBJECT_PATH_SYNTAX_BAD),
             (r".", NtStatus::OBJECT_NAME_INVALID),
             (r"a\.", NtStatus::OBJECT_NAME_INVALID),
             (r"a\\b", NtStatus::OBJECT_NAME_INVALID),
@@ -133,6 +141,8 @@ mod tests {
         let name = parse(r"a\b c\d.").unwrap();
         assert_eq!(name.path, SharePath(vec!["a".into(), "b c".into(), "d.".into()]));
         assert!(!name.trailing_separator);
+        assert_eq!(parse(r"a\..\b\c\..\d").unwrap().path, SharePath(vec!["b".into(), "d".into()]));
+        assert!(parse(r"a\..").unwrap().path.0.is_empty());
         assert!(parse(r"a\").unwrap().trailing_separator);
         assert!(parse("").unwrap().path.0.is_empty());
         assert_eq!(parse("a::$data").unwrap().stream, Stream::Data);

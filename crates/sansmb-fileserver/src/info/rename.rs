@@ -113,13 +113,12 @@ impl FileServer {
             }
         }
         // The directory is opened for it, so to speak. Whoever has it open for deletion is in the
-        // way, as with Windows up to Server 2022, which clients and tests know.
-        let access =
-            if file.directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
-        let claim = Claim::new(access, ShareAccess::READ | ShareAccess::WRITE);
+        // way, as with Windows up to Server 2022, which clients and tests know; of a directory that is
+        // renamed they expect nothing of the kind.
+        let claim = Claim::new(AccessMask::FILE_ADD_FILE, ShareAccess::READ | ShareAccess::WRITE);
         let allowed =
             parent.and_then(|key| self.nodes.at(&key)).is_none_or(|(_, node)| node.share_modes.allow(claim));
-        if !allowed {
+        if !allowed && !file.directory {
             return Err(NtStatus::SHARING_VIOLATION);
         }
         Ok(Some(target))
@@ -228,10 +227,9 @@ impl FileServer {
         };
         let changes = [Change { path: &old, action: gone }, Change { path: &new, action: come }];
         self.report_all(volume, &changes, kind);
-        if !directory {
-            // The archive attribute of a file is set by it, and Windows tells of that too.
-            let kind = CompletionFilter::ATTRIBUTES | CompletionFilter::CREATION;
-            self.report_path(volume, &new, NotifyAction::MODIFIED, kind);
+        // The archive attribute of a file is set by it, and Windows tells of that too, when it is closed.
+        if let Some(file) = self.file_mut(id).filter(|_| !directory) {
+            file.renamed = true;
         }
     }
 }

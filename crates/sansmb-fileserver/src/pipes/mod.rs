@@ -80,7 +80,7 @@ impl FileServer {
             return self.fail(token, NtStatus::PIPE_BROKEN);
         }
         let waits = !pipe.readers.is_empty() || pipe.rpc.available().0 == 0;
-        if waits && let Err(status) = self.wait(token.id(), Waiting::Pipe(id)) {
+        if waits && let Err(status) = self.wait(token.id(), false, Waiting::Pipe(id)) {
             return self.fail(token, status);
         }
         let Some(pipe) = self.pipe_mut(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };

@@ -271,6 +271,8 @@ fn a_directory_that_is_open_for_deletion_takes_no_files() {
     client.put(&mut world, "file", b"");
     let file = client.open(&mut world, "file", open());
     assert_eq!(client.rename(&mut world, file, r"dir\file", false), NtStatus::SHARING_VIOLATION);
+    let sub = client.open(&mut world, "sub", directory());
+    assert_eq!(client.rename(&mut world, sub, r"dir\sub", false), NtStatus::SUCCESS, "but directories");
     client.close(&mut world, dir);
     assert_eq!(client.rename(&mut world, file, r"dir\file", false), NtStatus::SUCCESS);
 }

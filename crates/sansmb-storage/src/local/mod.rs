@@ -14,6 +14,7 @@ mod open;
 mod pool;
 mod security;
 mod streams;
+mod watch;
 
 use std::{
     fs::File,
@@ -36,6 +37,7 @@ use self::{
     pool::Pool,
     security::{Making, Process},
     streams::Streams,
+    watch::Watches,
 };
 use crate::slab::{Slab, lock};
 
@@ -117,6 +119,7 @@ struct Inner {
     names: DirNamesCache,
     /// Held while something is renamed, because that locks two directories.
     renaming: Mutex<()>,
+    watches: Watches,
     /// Held from looking at a security descriptor to replacing it.
     securing: Mutex<()>,
     making: Making,
@@ -187,6 +190,7 @@ impl LocalDir {
                 nodes: Slab::default(),
                 names: DirNamesCache::new(options.known_names),
                 renaming: Mutex::new(()),
+                watches: Watches::default(),
                 securing: Mutex::new(()),
                 making: Making::default(),
                 process: Process::current(),
@@ -216,8 +220,14 @@ impl Storage for LocalDir {
                 },
                 Err(status) => done(Err(status)),
             },
-            Job::Write { handle, offset, data, through: false } => {
-                done(inner.file_to_change(handle).and_then(|node| node.write(offset, &data, false)));
+            Job::Write { through: false, .. } => done(settle(inner.attempt(&job, Scan::Any))),
+            Job::Watch { handle, tree } => {
+                if inner.watches.watch(inner, handle, tree, done) {
+                    let inner = Arc::clone(inner);
+                    self.pool.spawn(Box::new(move || {
+                        inner.watches.scan(&inner.root, handle, Vec::new(), false);
+                    }));
+                }
             }
             // These may wait for a disk or take long whatever is in memory.
             Job::Write { .. }
@@ -242,6 +252,13 @@ impl Storage for LocalDir {
     }
 }
 
+impl Drop for LocalDir {
+    /// Whoever waits for a change waits in vain.
+    fn drop(&mut self) {
+        self.inner.watches.close();
+    }
+}
+
 fn settle(result: Result<Done, Fail>) -> Outcome {
     result.map_err(|fail| match fail {
         Fail::Status(status) => status,
@@ -253,9 +270,15 @@ impl Inner {
     /// Does any job but a read; one that would have to read a large directory fails with
     /// [`Fail::Later`] under [`Scan::Small`].
     fn attempt(&self, job: &Job, scan: Scan) -> Result<Done, Fail> {
+        let _own = self.watches.own(self, job);
         match job {
             Job::Open { .. } => self.open(job, scan),
+            Job::Unwatch { handle } => {
+                self.watches.unwatch(*handle);
+                Ok(Done::Nothing)
+            }
             Job::Close { handle } => {
+                self.watches.unwatch(*handle);
                 self.nodes.remove(*handle).ok_or(NtStatus::FILE_CLOSED)?;
                 Ok(Done::Nothing)
             }

@@ -146,7 +146,11 @@ impl Inner {
             }
         }
         to_known.made(to_dir, &new);
-        node.moved(&join(&parent.disk, &new));
+        let path = join(&parent.disk, &new);
+        if node.is_directory() {
+            self.watches.renamed(&node.path(), &path);
+        }
+        node.moved(&path);
         Ok(Done::Nothing)
     }
 

@@ -15,6 +15,7 @@ mod same;
 mod security;
 mod streams;
 mod streams_local;
+mod watch;
 
 use helpers::Fixture;
 

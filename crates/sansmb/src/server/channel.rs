@@ -151,6 +151,8 @@ pub(super) struct Inbound {
     pub(super) related_file: Option<FileId>,
     /// The signature of this binding was verified with the session's key.
     pub(super) verified: bool,
+    /// More members of its compound wait for it.
+    pub(super) followed: bool,
 }
 
 /// The state of one connection. See [`super::Server`] for how to use it; a driver that gives every

@@ -91,6 +91,9 @@ pub struct Origin {
     pub replay: bool,
     /// The request came encrypted.
     pub encrypted: bool,
+    /// More members of its compound wait until it is answered: what may never end fails instead of
+    /// waiting, see [MS-SMB2] 3.3.5.2.7, note 266.
+    pub followed: bool,
 }
 
 /// A request of command `O` that is owed an answer.

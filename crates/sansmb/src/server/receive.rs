@@ -239,8 +239,11 @@ impl Channel {
             self.held += message.len();
         }
         let related_file = chain.and_then(|(_, file)| file);
+        let followed =
+            chain.and_then(|(id, _)| self.chains.get(&id)).is_some_and(|it| !it.waiting.is_empty());
         let encrypted = encrypted.is_some();
-        self.inbound.push_back(Inbound { id, header, message, encrypted, related_file, verified: false });
+        let inbound = Inbound { id, header, message, encrypted, related_file, verified: false, followed };
+        self.inbound.push_back(inbound);
     }
 
     /// [MS-SMB2] 3.3.5.2.4 and 3.3.5.2.9: signature and session.

@@ -207,6 +207,7 @@ pub(super) fn authentication_leg(
         channel_sequence: 0,
         replay: false,
         encrypted: inbound.encrypted,
+        followed: inbound.followed,
     };
     let message = Message { bytes: inbound.message, file_id: FileId::ANY, op: PhantomData };
     events.push_back(Event::SessionSetup(Request { token: Token::new(inbound.id), origin, message }));

@@ -326,6 +326,7 @@ impl Sessions {
             channel_sequence: header.channel_sequence(),
             replay: header.flags.contains(Flags::REPLAY_OPERATION),
             encrypted: inbound.encrypted,
+            followed: inbound.followed,
         };
         let message = Message { bytes: inbound.message, file_id, op: PhantomData };
         events.push_back(make(Request { token: Token::new(inbound.id), origin, message }));

@@ -44,6 +44,7 @@ pub(super) struct Share {
     pub(super) encrypt: bool,
     pub(super) guest: bool,
     pub(super) users: Vec<String>,
+    pub(super) change_notify: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +216,12 @@ struct ShareEntry {
     guest: bool,
     #[serde(default)]
     users: Vec<String>,
+    #[serde(default = "yes")]
+    change_notify: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -281,6 +288,7 @@ impl Plan {
             encrypt,
             guest: false,
             users: Vec::new(),
+            change_notify: true,
         };
         for arg in &args.share {
             let source = Source::Folder(arg.path.clone());
@@ -386,6 +394,7 @@ impl ShareEntry {
             encrypt: self.encrypt,
             guest: self.guest,
             users: self.users,
+            change_notify: self.change_notify,
         })
     }
 }

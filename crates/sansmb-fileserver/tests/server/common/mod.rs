@@ -164,8 +164,13 @@ impl World {
 
     /// Ends one job that is held with a failure.
     pub(crate) fn fail_held(&mut self, at: usize, status: NtStatus) {
+        self.end_held(at, Err(status));
+    }
+
+    /// Ends one job that is held in a way of its own.
+    pub(crate) fn end_held(&mut self, at: usize, outcome: Outcome) {
         let (_, id, _) = self.held.remove(at).expect("a held job");
-        self.files.complete(id, Err(status), self.now);
+        self.files.complete(id, outcome, self.now);
         self.settle();
     }
 

@@ -1,16 +1,20 @@
-//! CHANGE_NOTIFY, [MS-SMB2] 3.3.5.19 and [MS-FSA] 2.1.4.1 and 2.1.5.11: for changes that are made
-//! through this server.
+//! CHANGE_NOTIFY, [MS-SMB2] 3.3.5.19 and [MS-FSA] 2.1.4.1 and 2.1.5.11.
+//!
+//! Changes that are made through this server are told from here, with what Windows tells of them;
+//! those that are made beside it come from the storage, see [`beside`].
 
-use std::collections::VecDeque;
+mod beside;
+mod watch;
 
 use sansmb::{
-    server::{Reply, Request, RequestId, Token, op},
+    server::{Reply, Request, RequestId, op},
     wire::{
         AccessMask, ChangeNotifyFlags, ChangeNotifyResponse, CompletionFilter, NtStatus, Utf16Buf,
-        fscc::{EntryWriter, NotifyAction, NotifyEntry},
+        fscc::NotifyAction,
     },
 };
 
+pub(crate) use self::watch::Watch;
 use crate::{
     nodes::PathKey,
     opens::OpenId,
@@ -18,24 +22,6 @@ use crate::{
     shares::Volume,
     storage::SharePath,
 };
-
-/// What one directory handle watches. It starts with its first request and lasts until the handle
-/// is closed.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    key: PathKey,
-    filter: CompletionFilter,
-    tree: bool,
-    /// Changes that no request has taken yet.
-    changes: VecDeque<(NotifyAction, Utf16Buf)>,
-    bytes: usize,
-    /// As many bytes of changes are kept.
-    limit: usize,
-    /// More happened than could be kept.
-    overflowed: bool,
-    /// Requests that wait, oldest first, with the length of their buffers.
-    waiting: VecDeque<(Token<op::ChangeNotify>, usize)>,
-}
 
 /// A change on its way to the watchers.
 #[derive(Debug, Clone)]
@@ -60,14 +46,15 @@ impl FileServer {
         if !allowed {
             return self.fail(token, NtStatus::ACCESS_DENIED);
         }
-        if body.completion_filter.is_empty() {
-            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        if !open.file().is_some_and(|file| file.share.config.change_notify) {
+            return self.fail(token, NtStatus::NOT_IMPLEMENTED);
         }
         let Some(key) = self.path_key(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
         if self.nodes.is_doomed(&key) {
             return self.fail(token, NtStatus::DELETE_PENDING);
         }
-        if let Err(status) = self.wait(token.id(), Waiting::Notify(id)) {
+        let ready = self.file(id).and_then(|file| file.watch.as_ref()).is_some_and(Watch::has_news);
+        if let Err(status) = self.wait(token.id(), origin.followed && !ready, Waiting::Notify(id)) {
             return self.fail(token, status);
         }
         let limit = (body.output_buffer_length as usize).min(self.config.limits.notify_buffer);
@@ -75,18 +62,14 @@ impl FileServer {
         let filter = body.completion_filter;
         self.watches.entry(key.clone()).or_default().insert(id);
         let Some(file) = self.file_mut(id) else { return };
-        // Filter and depth are those of the first request, [MS-FSA] 2.1.5.11.
-        let watch = file.watch.get_or_insert_with(|| Watch {
-            key,
-            filter,
-            tree,
-            changes: VecDeque::new(),
-            bytes: 0,
-            limit,
-            overflowed: false,
-            waiting: VecDeque::new(),
-        });
+        // Filter and depth are those of the first request, [MS-FSA] 2.1.5.11. A filter without a bit
+        // that is known waits for the end of the watch.
+        let fresh = file.watch.is_none();
+        let watch = file.watch.get_or_insert_with(|| Watch::new(key, filter, tree, limit));
         watch.waiting.push_back((token, body.output_buffer_length as usize));
+        if fresh {
+            self.watch_beside(id);
+        }
         self.flush_watch(id);
     }
 
@@ -156,9 +139,9 @@ impl FileServer {
     }
 
     /// Gives the changes of a watch to the oldest request that waits for them.
-    fn flush_watch(&mut self, id: OpenId) {
+    pub(super) fn flush_watch(&mut self, id: OpenId) {
         let Some(watch) = self.file_mut(id).and_then(|file| file.watch.as_mut()) else { return };
-        if !watch.overflowed && watch.changes.is_empty() {
+        if !watch.has_news() {
             return;
         }
         let Some((token, limit)) = watch.waiting.pop_front() else { return };
@@ -172,6 +155,7 @@ impl FileServer {
     /// Ends the watch of an open, with `status` for the requests that wait.
     pub(crate) fn end_watch(&mut self, id: OpenId, status: NtStatus) {
         let Some(watch) = self.file_mut(id).and_then(|file| file.watch.take()) else { return };
+        self.unwatch_beside(id, &watch);
         if let Some(watchers) = self.watches.get_mut(&watch.key) {
             watchers.remove(&id);
             if watchers.is_empty() {
@@ -216,37 +200,5 @@ impl FileServer {
         let Some((token, _)) = watch.waiting.remove(at) else { return };
         self.stop_waiting(request);
         self.fail(token, NtStatus::CANCELLED);
-    }
-}
-
-impl Watch {
-    /// Keeps a change until a request takes it.
-    fn keep(&mut self, action: NotifyAction, name: Utf16Buf) {
-        let bytes = 12 + name.as_utf16().len().next_multiple_of(4);
-        if self.overflowed || self.bytes + bytes > self.limit {
-            self.overflowed = true;
-            self.changes.clear();
-            self.bytes = 0;
-            return;
-        }
-        self.bytes += bytes;
-        self.changes.push_back((action, name));
-    }
-
-    /// The changes as a buffer of at most `limit` bytes; `None` when they do not fit or were lost.
-    fn take(&mut self, limit: usize) -> Option<Vec<u8>> {
-        let overflowed = std::mem::take(&mut self.overflowed);
-        let changes = std::mem::take(&mut self.changes);
-        self.bytes = 0;
-        if overflowed {
-            return None;
-        }
-        let mut writer = EntryWriter::new(limit);
-        for (action, name) in &changes {
-            if !writer.push(&NotifyEntry { action: *action, name: name.as_utf16() }) {
-                return None;
-            }
-        }
-        Some(writer.finish())
     }
 }
