@@ -28,6 +28,19 @@ pub fn program(name: &str) -> Option<Command> {
     Some(Command::new(name))
 }
 
+/// A script of `tests/peers` for a Python that has this module: `SANSMB_PYTHON`, else `python3`.
+pub fn python(script: &str, module: &str) -> Option<Command> {
+    let python = std::env::var("SANSMB_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let found = Command::new(&python).args(["-c", &format!("import {module}")]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        missing(&format!("{module} for {python}"));
+        return None;
+    }
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/").to_owned() + script);
+    Some(command)
+}
+
 /// A private Samba server, gone when this is dropped.
 ///
 /// Shares: `share`, `ro` (the same folder, read-only) and `cap` (the same, encryption required).

@@ -127,6 +127,9 @@ pub(crate) struct Access {
     /// Offer this signing algorithm only
     #[arg(long, value_enum, help_heading = "Connection")]
     pub(crate) signer: Option<SignerName>,
+    /// Give up on a server that is silent for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, value_parser = seconds(), help_heading = "Connection")]
+    pub(crate) timeout: u32,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -226,6 +229,9 @@ pub(crate) struct Probe {
     /// What runs the sockets
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: RuntimeKind,
+    /// Give up on a server that is silent for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, value_parser = seconds())]
+    pub(crate) timeout: u32,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -244,6 +250,13 @@ pub(crate) struct Decode {
     /// Print what does not come back as it was when it is encoded again
     #[arg(long, hide = true)]
     pub(crate) roundtrip: bool,
+}
+
+/// How long a server may be silent, in seconds.
+const TIMEOUT: u32 = 30;
+
+fn seconds() -> impl clap::builder::TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=86_400)
 }
 
 /// A cipher as it is written on the command line.

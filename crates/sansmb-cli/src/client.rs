@@ -1,6 +1,6 @@
 //! Reaching servers: credentials, connections, sessions and shares, each made once.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Duration};
 
 use sansmb::{
     client::{ClientConfig, EncryptionPolicy},
@@ -88,6 +88,7 @@ impl<'a> Servers<'a> {
             config.encryption = EncryptionPolicy::Required;
         }
         config.allow_guest = self.access.guest;
+        be_patient(&mut config, self.access.timeout);
         config
     }
 
@@ -180,6 +181,13 @@ impl<'a> Servers<'a> {
         self.typed = Some(password.clone());
         Ok(password)
     }
+}
+
+/// Sets how many seconds a server may be silent.
+pub(crate) fn be_patient(config: &mut ClientConfig, seconds: u32) {
+    config.handshake_timeout = Duration::from_secs(seconds.into());
+    // Half of it until it is asked whether it is there, half of it until it has to have answered.
+    config.silence_timeout = config.handshake_timeout / 2;
 }
 
 /// Who is logged on here.

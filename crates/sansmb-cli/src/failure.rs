@@ -2,7 +2,10 @@
 
 use std::{fmt, io, process::ExitCode};
 
-use sansmb::{client::OpError, wire::NtStatus};
+use sansmb::{
+    client::{CloseReason, OpError},
+    wire::{DecodeError, DecodeErrorKind, NtStatus},
+};
 use sansmb_async::Error;
 
 use crate::output::printable;
@@ -94,6 +97,10 @@ impl<T> About<T> for io::Result<T> {
 pub(crate) fn describe(error: &Error) -> String {
     match error {
         Error::Io(error) => io_words(error),
+        Error::Smb(OpError::Gone(CloseReason::Malformed(DecodeError {
+            kind: DecodeErrorKind::ProtocolId,
+            ..
+        }))) => "this is no SMB2 server".to_owned(),
         Error::Smb(OpError::Gone(reason)) => reason.to_string(),
         _ => match error.status() {
             Some(status) => status_words(status),

@@ -33,13 +33,18 @@ impl Interrupt {
             if inner.happened.swap(true, Ordering::SeqCst) {
                 std::process::exit(1);
             }
-            let mut wakers = inner.wakers.lock().unwrap_or_else(PoisonError::into_inner);
-            wakers.drain(..).for_each(Waker::wake);
+            let wakers = std::mem::take(&mut *inner.wakers.lock().unwrap_or_else(PoisonError::into_inner));
+            wakers.into_iter().for_each(Waker::wake);
         });
         if let Err(error) = installed {
             tracing::warn!("Ctrl-C will end the program without cleaning up: {error}");
         }
         this
+    }
+
+    /// Fails once it happened.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.inner.happened.load(Ordering::SeqCst) { Err(Failure::Interrupted) } else { Ok(()) }
     }
 
     /// Ready once it happened.

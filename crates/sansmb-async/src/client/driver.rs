@@ -4,6 +4,8 @@ use std::{
     collections::HashMap,
     future::Future,
     io::{ErrorKind, IoSlice},
+    mem,
+    ops::{Deref, DerefMut},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -37,6 +39,46 @@ struct State {
     waiters: HashMap<OpId, Waiter>,
     negotiating: Vec<Waker>,
     driver: Option<Waker>,
+    /// Tasks to wake once the lock is free.
+    woken: Vec<Waker>,
+}
+
+/// The state, locked. Whoever has to look at it is woken when it is free again: a task that runs at
+/// once, on another thread or in the middle of `wake`, would find the lock taken.
+#[derive(Debug)]
+struct Locked<'a> {
+    // Dropped in this order: unlocked first, then woken.
+    guard: MutexGuard<'a, State>,
+    woken: Woken,
+}
+
+#[derive(Debug, Default)]
+struct Woken(Vec<Waker>);
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.woken.0 = mem::take(&mut self.guard.woken);
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.guard
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.guard
+    }
 }
 
 #[derive(Debug)]
@@ -49,7 +91,13 @@ enum Waiter {
 
 impl Shared {
     pub(crate) fn new(client: Client, socket: Box<dyn Socket>, clock: Clock) -> Arc<Self> {
-        let state = State { client, waiters: HashMap::new(), negotiating: Vec::new(), driver: None };
+        let state = State {
+            client,
+            waiters: HashMap::new(),
+            negotiating: Vec::new(),
+            driver: None,
+            woken: Vec::new(),
+        };
         Arc::new(Self { state: Mutex::new(state), socket, clock })
     }
 
@@ -114,15 +162,18 @@ impl Shared {
             if let Some(reason) = state.client.close_reason() {
                 return Poll::Ready(Err(reason.into()));
             }
-            state.negotiating.push(cx.waker().clone());
+            if !state.negotiating.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.negotiating.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> Locked<'_> {
         // A panic while the lock was held is a bug of ours, but no reason to bring others down.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { guard, woken: Woken::default() }
     }
 
     /// After every command and feed: events to their waiters, bytes to the socket.
@@ -133,7 +184,8 @@ impl Shared {
             && let Some(driver) = &state.driver
         {
             // The driver has to wait for the socket, to end, or to set a timer.
-            driver.wake_by_ref();
+            let driver = driver.clone();
+            state.woken.push(driver);
         }
     }
 
@@ -142,7 +194,7 @@ impl Shared {
             match event {
                 Event::Done { op, result } => self.done(state, op, result),
                 Event::Negotiated(_) | Event::Closed(_) => {
-                    state.negotiating.drain(..).for_each(Waker::wake);
+                    state.woken.append(&mut state.negotiating);
                 }
                 // Nothing of this facade asks for oplocks, leases or Kerberos.
                 _ => {}
@@ -154,9 +206,7 @@ impl Shared {
         match state.waiters.remove(&op) {
             Some(Waiter::Waiting(waker)) => {
                 state.waiters.insert(op, Waiter::Done(result));
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
+                state.woken.extend(waker);
             }
             Some(Waiter::Abandoned(Some(tree))) => {
                 if let Some(file_id) = opened(&result) {
@@ -195,6 +245,14 @@ impl Shared {
     }
 }
 
+/// Keeps the task's waker, which mostly is the one of last time.
+fn keep(kept: &mut Option<Waker>, cx: &Context<'_>) {
+    match kept {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *kept = Some(cx.waker().clone()),
+    }
+}
+
 /// The file that a CREATE opened.
 fn opened(result: &Result<Outcome, OpError>) -> Option<sansmb::wire::FileId> {
     let Ok(Outcome::Response(response)) = result else { return None };
@@ -221,7 +279,7 @@ impl Future for Op {
         let mut state = self.shared.lock();
         match state.waiters.get_mut(&self.op) {
             Some(Waiter::Waiting(waker)) => {
-                *waker = Some(cx.waker().clone());
+                keep(waker, cx);
                 Poll::Pending
             }
             _ => match state.waiters.remove(&self.op) {
@@ -272,7 +330,7 @@ impl<R: Runtime> Driver<R> {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         let state = &mut *state;
-        state.driver = Some(cx.waker().clone());
+        keep(&mut state.driver, cx);
         let mut reads = 0;
         loop {
             while shared.transmit(state) {

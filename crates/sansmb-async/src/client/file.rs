@@ -78,7 +78,8 @@ impl File {
         Ok(())
     }
 
-    /// Reads from `start` to the end, many requests at a time, in order.
+    /// Reads from `start` to the end that the file had when it was opened, many requests at a time, in
+    /// order. Where no length was known, as with an empty file, to the end that is found.
     pub fn read_stream(&self, start: u64) -> ReadStream<'_> {
         let (chunk, depth) = self.window(self.share.inner.max_read);
         let end = Some(self.metadata.len).filter(|len| *len > start);

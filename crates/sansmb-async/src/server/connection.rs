@@ -64,7 +64,7 @@ impl<R: Runtime> Connection<R> {
                 let _ = self.socket.shutdown();
                 return Poll::Ready(());
             }
-            if self.shared.stopping() && self.channel.outstanding() == 0 && self.channel.queued() == 0 {
+            if self.shared.stopping() && self.channel.outstanding_work() == 0 && self.channel.queued() == 0 {
                 return Poll::Ready(());
             }
             let read = self.read(cx);

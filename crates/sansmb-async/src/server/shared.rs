@@ -93,9 +93,7 @@ impl Inbox {
     }
 
     fn wake(&self) {
-        if let Some(waker) = &*lock(&self.waker) {
-            waker.wake_by_ref();
-        }
+        wake(&self.waker);
     }
 }
 
@@ -117,9 +115,7 @@ impl Shared {
         self.stopping.store(true, Ordering::SeqCst);
         let inboxes: Vec<_> = lock(&self.inboxes).values().cloned().collect();
         inboxes.iter().for_each(|inbox| inbox.wake());
-        if let Some(waker) = &*lock(&self.keeper) {
-            waker.wake_by_ref();
-        }
+        wake(&self.keeper);
     }
 
     pub(crate) fn stopping(&self) -> bool {
@@ -146,9 +142,7 @@ impl Shared {
 
     pub(crate) fn unregister(&self, conn: ConnId) {
         lock(&self.inboxes).remove(&conn);
-        if let Some(waker) = &*lock(&self.keeper) {
-            waker.wake_by_ref();
-        }
+        wake(&self.keeper);
     }
 
     /// Takes in what arrived on `channel`.
@@ -238,11 +232,7 @@ impl Shared {
                             // The connection takes it in; once it is gone, the accept task does.
                             match inbox.filter(|inbox| !inbox.closed.load(Ordering::SeqCst)) {
                                 Some(inbox) => inbox.wake(),
-                                None => {
-                                    if let Some(waker) = &*lock(&keeper) {
-                                        waker.wake_by_ref();
-                                    }
-                                }
+                                None => wake(&keeper),
                             }
                         }),
                     );
@@ -261,6 +251,14 @@ impl Shared {
         while let Some(batch) = self.complete(self.clock.now()) {
             self.carry_out(batch, None, &mut own);
         }
+    }
+}
+
+/// Wakes a task, which may run at once: not while its lock is held.
+fn wake(waker: &Mutex<Option<Waker>>) {
+    let waker = lock(waker).clone();
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     args::{Probe, dialect_name},
+    client::be_patient,
     failure::{About, Failure, Result, describe},
     output::{Out, local_full, size, utc},
 };
@@ -86,6 +87,7 @@ pub(super) async fn run(args: &Probe) -> Result<()> {
 /// Whether client and server came to terms. What is no answer of an SMB server ends the command.
 async fn negotiate(args: &Probe, change: impl FnOnce(&mut ClientConfig)) -> Result<Result<Agreement, Error>> {
     let mut config = Connection::default_config();
+    be_patient(&mut config, args.timeout);
     change(&mut config);
     let connected = args.runtime.connect(&args.server.host, args.server.port, config).await;
     match connected {

@@ -150,8 +150,8 @@ impl Copy<'_> {
     }
 
     /// Writes under a name of its own and renames at the end, so that under the final name there
-    /// is always a whole file: the old one until the new one is there. Whatever goes wrong, the
-    /// unfinished file is removed.
+    /// is always a whole file: the old one until the new one is there. Until then it is marked for
+    /// deletion: whatever goes wrong, here or on the way, the server removes it.
     async fn put(&mut self, source: Source, url: &SmbUrl) -> Result<()> {
         self.progress.begin(url.base_name(), source.len.unwrap_or(0));
         let parent = url.path.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -174,12 +174,16 @@ impl Copy<'_> {
     }
 
     async fn fill(&mut self, mut source: Source, file: &RemoteFile, url: &SmbUrl) -> Result<()> {
+        // A server that will not do this may still take the file.
+        let marked = file.set_delete(true).await.is_ok();
         let mut stream = file.write_stream(0);
         loop {
             let mut buffer = MessageBuffer::with_capacity(stream.chunk());
             let limit = stream.chunk() as u64;
             let read = buffer.fill_with(|bytes| (&mut *source.reader).take(limit).read_to_end(bytes));
             let read = read.about(&source.name)?;
+            // Ctrl-C ends whoever feeds us as well: this may not be the end that was meant.
+            self.interrupt.check()?;
             if read == 0 {
                 break;
             }
@@ -195,6 +199,9 @@ impl Copy<'_> {
         }
         if let Some(modified) = source.modified {
             file.set_written(file_time(modified)).await.about(url)?;
+        }
+        if marked {
+            file.set_delete(false).await.about(url)?;
         }
         file.rename(&url.path, true).await.about(url)
     }

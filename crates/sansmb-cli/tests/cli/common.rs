@@ -25,6 +25,15 @@ impl Run {
         }
     }
 
+    /// What clap says about options that do not exist, in a few lines.
+    #[track_caller]
+    pub(crate) fn one_usage(&self, words: &[&str]) {
+        assert_eq!(self.code, 2, "{self:?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "no {word:?} in {self:?}");
+        }
+    }
+
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{self:?}");

@@ -138,7 +138,7 @@ impl Client {
     }
 
     fn answered(&mut self, pending: &Pending, header: Header, message: Bytes) -> Result<(), CloseReason> {
-        let result = outcome(header, message)?;
+        let result = outcome(header, message);
         if let Ok(response) = &result {
             check_body(response, pending.asked)?;
         }
@@ -252,7 +252,7 @@ impl Client {
         message: Bytes,
     ) -> Result<(), CloseReason> {
         let op = pending.op;
-        let response = match outcome(header, message)? {
+        let response = match outcome(header, message) {
             Ok(response) => response,
             Err(error) => {
                 self.events.push_back(Event::Done { op, result: Err(error) });
@@ -343,7 +343,7 @@ fn exempt(header: &Header) -> bool {
 }
 
 /// Sorts a final response into body or error, [MS-SMB2] 3.3.4.4.
-fn outcome(header: Header, message: Bytes) -> Result<Result<Response, OpError>, DecodeError> {
+fn outcome(header: Header, message: Bytes) -> Result<Response, OpError> {
     let with_body = match header.status {
         NtStatus::SUCCESS => true,
         NtStatus::BUFFER_OVERFLOW => {
@@ -357,9 +357,12 @@ fn outcome(header: Header, message: Bytes) -> Result<Result<Response, OpError>, 
         _ => false,
     };
     if with_body {
-        return Ok(Ok(Response { header, message }));
+        return Ok(Response { header, message });
     }
-    let error = ErrorResponse::decode(&message)?;
-    let data = if error.data.is_empty() { Bytes::new() } else { message.slice_ref(error.data) };
-    Ok(Err(OpError::Status { status: header.status, data }))
+    // Some servers repeat the command's own body where an ERROR response belongs: the status counts.
+    let data = match ErrorResponse::decode(&message) {
+        Ok(error) if !error.data.is_empty() => message.slice_ref(error.data),
+        _ => Bytes::new(),
+    };
+    Err(OpError::Status { status: header.status, data })
 }

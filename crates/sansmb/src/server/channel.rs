@@ -19,7 +19,7 @@ use crate::{
     conn::{CreditError, FrameError, Rx, SequenceWindow, Tx},
     crypto::{BadTag, PreauthHash, Signer, verify_message},
     time::{Instant, Now},
-    wire::{DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
+    wire::{Command, DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
 };
 
 /// Longest message before somebody is authenticated: enough for any token, too little to hurt.
@@ -339,6 +339,15 @@ impl Channel {
     /// Requests that owe an answer.
     pub fn outstanding(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// The same without those that wait for what others do, maybe for ever: watches and locks.
+    pub fn outstanding_work(&self) -> usize {
+        let waits = |request: &&InFlight| {
+            request.async_id.is_some()
+                && matches!(request.header.command, Command::CHANGE_NOTIFY | Command::LOCK)
+        };
+        self.in_flight.len() - self.in_flight.values().filter(waits).count()
     }
 
     /// Gives back buffers while nothing is happening.
