@@ -11,12 +11,21 @@ use crate::{
     url::{ServerUrl, SmbUrl},
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  sansmb serve .                                      this folder, and what to type to use it
+  sansmb ls -U alice smb://nas.example/photos         a password is asked for
+  sansmb get -r -U alice smb://nas.example/photos/2026
+  sansmb put -U alice notes.txt smb://nas.example/docs/
+
+Exit codes: 0 done; 1 a server, a file or the network said no; 2 wrong usage.";
+
 /// Serves folders to SMB clients and copies files from and to SMB servers.
 #[derive(Debug, Parser)]
-#[command(name = "sansmb", version, max_term_width = 100)]
+#[command(name = "sansmb", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Say more on standard error; twice for still more (or set SANSMB_LOG)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -73,7 +82,7 @@ pub(crate) struct Serve {
     /// Let everybody in
     #[arg(long)]
     pub(crate) guest: bool,
-    /// Where to listen [default: 127.0.0.1:4455]
+    /// Where to listen: 0.0.0.0 is every address, port 445 what Windows expects [default: 127.0.0.1:4455]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
     /// What runs the sockets [default: tokio]

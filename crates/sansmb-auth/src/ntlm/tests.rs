@@ -141,6 +141,40 @@ fn authenticate_of_4_2_4_3_parses() {
     assert!(!message.has_mic_field, "this old message has its payload where the MIC would be");
 }
 
+/// A log-on between two Windows machines, with the numbers that Microsoft published for it.
+#[test]
+fn a_log_on_of_windows_gives_the_keys_that_were_published() {
+    let vectors = Vectors::load();
+    let value = |name: &str| vectors.get("windows", name);
+    let hash = nt_hash("Password01!");
+    assert_eq!(hash[..], value("NtHash"));
+    let key = keys::response_key(&hash, &text::utf16le("ADMINISTRATOR"), &text::utf16le("SUT311"));
+    assert_eq!(key[..], value("NTOWFv2"));
+    let (negotiate, challenge, sent) = (value("negotiate"), value("challenge"), value("authenticate"));
+    let server_challenge = Challenge::parse(&challenge).unwrap().server_challenge;
+    assert_eq!(server_challenge[..], value("ServerChallenge"));
+    let message = Authenticate::parse(&sent).unwrap();
+    let (said, temp) = message.nt_response.split_at(16);
+    let proof = keys::nt_proof(&key, &server_challenge, temp);
+    assert_eq!((&proof[..], said), (&value("NTProofStr")[..], &proof[..]));
+    let exchange = keys::session_base_key(&key, &proof);
+    assert_eq!(exchange[..], value("KeyExchangeKey"));
+    assert_eq!(message.encrypted_session_key, value("EncryptedRandomSessionKey"));
+    let mut exported: [u8; 16] = message.encrypted_session_key.try_into().unwrap();
+    hash::rc4k(&exchange, &mut exported);
+    assert_eq!(exported[..], value("ExportedSessionKey"));
+    let security = Security::new(exported, message.flags);
+    assert_eq!(security.signing_key(Side::Client)[..], value("ClientSigningKey"));
+    assert_eq!(security.signing_key(Side::Server)[..], value("ServerSigningKey"));
+    assert_eq!(security.sealing_key(Side::Client)[..], value("ClientSealingKey"));
+    assert_eq!(security.sealing_key(Side::Server)[..], value("ServerSealingKey"));
+    assert_eq!(
+        keys::mic(&exported, &negotiate, &challenge, &[&sent[..72], &[0; 16], &sent[88..]])[..],
+        value("MIC")
+    );
+    assert_eq!(sent[72..88], value("MIC"));
+}
+
 #[test]
 fn every_truncation_of_a_message_is_an_error_or_keeps_within_it() {
     let vectors = Vectors::load();

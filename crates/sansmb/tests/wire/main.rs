@@ -8,5 +8,6 @@ mod handshake;
 mod info;
 mod packet;
 mod roundtrip;
+mod roundtrip_data;
 mod roundtrip_info;
 mod values;
