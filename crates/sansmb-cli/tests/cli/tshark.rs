@@ -84,7 +84,7 @@ fn as_port_445(file: &Path, port: u16) {
 /// What tshark says of a recording. It derives the keys from the password.
 fn tshark(file: &Path, args: &[&str]) -> String {
     let output = Command::new("tshark")
-        .args(["-Q", "-2", "-o", "ntlmssp.nt_password:Passw0rd!"])
+        .args(["-Q", "-o", "ntlmssp.nt_password:Passw0rd!"])
         .arg("-r")
         .arg(file)
         .args(args)
