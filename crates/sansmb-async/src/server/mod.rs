@@ -7,13 +7,13 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use sansmb::{crypto::Random, server::ServerConfig, wire::Guid};
+use sansmb::{crypto::Random, server::ServerConfig, time::Instant, wire::Guid};
 use sansmb_auth::{AcceptorConfig, SpnegoAcceptor, UserTable};
 use sansmb_fileserver::{FileServer, FileServerConfig, ShareConfig};
 
@@ -105,15 +105,32 @@ impl<R: Runtime> Server<R> {
     }
 
     async fn accept(&self) -> Option<io::Result<R::Socket>> {
+        let mut timer = None;
         std::future::poll_fn(|cx| {
             if self.shared.watch_stop(cx) {
                 return Poll::Ready(None);
             }
             // The accept task also does what no connection is left to do.
             self.shared.turn_orphans();
+            self.watch_time(&mut timer, cx);
             self.listener.poll_accept(cx).map(Some)
         })
         .await
+    }
+
+    /// What outlives its connection has its time, too, and maybe there is no other connection.
+    fn watch_time(&self, timer: &mut Option<(Instant, R::Sleep)>, cx: &mut Context<'_>) {
+        let Some(due) = self.shared.poll_timeout() else { return };
+        if timer.as_ref().is_none_or(|(at, _)| *at != due) {
+            let left = due.since(self.shared.clock.now().mono);
+            *timer = Some((due, self.runtime.sleep(left)));
+        }
+        let Some((_, sleep)) = timer else { return };
+        if Pin::new(sleep).poll(cx).is_ready() {
+            *timer = None;
+            self.shared.expire();
+            cx.waker().wake_by_ref();
+        }
     }
 
     fn serve(&self, socket: R::Socket) {

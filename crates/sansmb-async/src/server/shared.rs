@@ -245,6 +245,12 @@ impl Shared {
         }
     }
 
+    /// Does what is due where no connection does it.
+    pub(crate) fn expire(&self) {
+        let batch = self.handle_timeout(self.clock.now());
+        self.carry_out(batch, None, &mut VecDeque::new());
+    }
+
     /// Takes in what was completed for connections that are gone.
     pub(crate) fn turn_orphans(&self) {
         let mut own = VecDeque::new();
