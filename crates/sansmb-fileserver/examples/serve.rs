@@ -41,6 +41,7 @@ fn main() {
     users.add_password(user, password);
     let acceptor = Arc::new(SpnegoAcceptor::new(AcceptorConfig::new("SANSMB", Arc::new(users))));
     let mut protocol = ServerConfig::new(guid(), sansmb_crypto::default_provider());
+    protocol.capabilities = FileServer::capabilities();
     protocol.auth_hint = acceptor.hint();
     let mut config = FileServerConfig::new("SANSMB", acceptor);
     for share in args {
@@ -95,6 +96,11 @@ fn run(
                             .submit(job, Box::new(move |outcome| drop(done.send(Input::Done(id, outcome)))));
                     }
                     Action::Respond(response) => response.deliver_to(&mut server),
+                    Action::Break(notice) => {
+                        if let Err(undelivered) = notice.deliver_to(&mut server) {
+                            files.break_undelivered(undelivered, now());
+                        }
+                    }
                     _ => {}
                 }
             } else {

@@ -10,7 +10,10 @@ use sansmb::{
     wire::NtStatus,
 };
 
-use crate::storage::{Job, Storage};
+use crate::{
+    caching::BreakOrder,
+    storage::{Job, Storage},
+};
 
 /// Names a job until it is completed; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,8 @@ pub enum Action {
     },
     /// Deliver an answer.
     Respond(Response),
+    /// Tell a client that it may cache less. It must not overtake the answers before it.
+    Break(BreakOrder),
 }
 
 /// An answer to one request, or the news that its answer takes a while.

@@ -94,6 +94,7 @@ impl FileServer {
         }
         self.end_watch(id, NtStatus::NOTIFY_CLEANUP);
         self.drop_lock_waiters(id);
+        self.end_delays(id);
         self.end_pipe(id);
         if busy == 0 {
             self.clean_up(id);
@@ -131,6 +132,10 @@ impl FileServer {
         let node = file.node;
         self.nodes.remove(node, &key, id);
         self.grant_locks(node);
+        self.leave_caching(id, node, file.caching);
+        if !deletes {
+            self.resume(node);
+        }
         let restore = file.frozen.is_set() && file.wrote;
         let stage = if restore && !deletes { Stage::Restore } else { Stage::Unlink };
         let closing = Closing { file, reply, key, stage, deletes, metadata: None };
@@ -224,7 +229,9 @@ impl FileServer {
                 if closing.file.directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
             let (volume, path) = (closing.file.share.volume, closing.file.path.clone());
             self.report_path(volume, &path, NotifyAction::REMOVED, kind);
+            self.break_parent(closing.file.caching.parent, &closing.key);
         }
+        self.resume(node);
         closing.deletes = done;
         self.after_unlink(closing);
     }

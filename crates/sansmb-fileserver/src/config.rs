@@ -104,6 +104,9 @@ pub struct Limits {
     pub pipe_buffer: usize,
     /// A client hears that its request takes a while when the storage has had it for so long.
     pub interim_after: Duration,
+    /// A client that does not give up what it caches within this time after it was told loses it,
+    /// [MS-SMB2] 3.3.4.6: Windows waits for 35 seconds.
+    pub break_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -116,6 +119,7 @@ impl Default for Limits {
             notify_buffer: 64 << 10,
             pipe_buffer: 1 << 20,
             interim_after: Duration::from_millis(500),
+            break_timeout: Duration::from_secs(35),
         }
     }
 }

@@ -134,6 +134,7 @@ impl FileServer {
         if !self.may_access(id, offset, length.into(), true) {
             return self.fail(token, NtStatus::FILE_LOCK_CONFLICT);
         }
+        self.break_data(id);
         self.job_on(
             id,
             |file| Job::Write { handle: file.handle, offset, data, through },
@@ -214,6 +215,7 @@ impl FileServer {
             self.fail(token, status);
             return self.append_over(id);
         }
+        self.break_data(id);
         self.job_on(
             id,
             |file| Job::Write { handle: file.handle, offset: at, data, through },

@@ -13,7 +13,8 @@
 //!
 //! A driver's loop: give every event of the server to `handle`; for every [`Action::Job`] call
 //! [`storage::Storage::submit`] and bring what comes out back through `complete`; for every
-//! [`Action::Respond`] call [`Response::deliver`] or [`Response::deliver_with`].
+//! [`Action::Respond`] call [`Response::deliver`] or [`Response::deliver_with`]; for every [`Action::Break`]
+//! call [`BreakOrder::deliver`], and bring what it could not deliver to [`FileServer::break_undelivered`].
 #![forbid(unsafe_code)]
 
 mod action;
@@ -43,5 +44,6 @@ mod text;
 mod tree;
 
 pub use action::{Action, JobId, Response};
+pub use caching::{BreakOrder, Undelivered};
 pub use config::{Access, FileServerConfig, Limits, ShareConfig};
 pub use server::{Counters, FileServer};

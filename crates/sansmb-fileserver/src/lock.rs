@@ -41,7 +41,12 @@ impl FileServer {
         }
         let elements: Vec<LockElement> = body.locks.iter().collect();
         let Some(first) = elements.first() else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
-        let result = if first.flags.contains(LockFlags::UNLOCK) {
+        let unlocks = first.flags.contains(LockFlags::UNLOCK);
+        if !unlocks {
+            // What others have read must not outlast a lock that is meant to keep them away.
+            self.break_data(id);
+        }
+        let result = if unlocks {
             let result = self.unlock(id, node, &elements);
             self.grant_locks(node);
             result

@@ -117,6 +117,13 @@ impl Nodes {
         self.paths.range(after).next().is_some_and(|(first, _)| key.contains(first))
     }
 
+    /// What is open beneath a directory.
+    pub(crate) fn beneath(&self, key: &PathKey) -> Vec<NodeId> {
+        let after = (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded);
+        let beneath = self.paths.range(after).take_while(|(path, _)| key.contains(path));
+        beneath.map(|(_, id)| *id).collect()
+    }
+
     /// Counts an open in.
     pub(crate) fn add(&mut self, id: NodeId, key: PathKey, open: OpenId) -> &mut Node {
         self.paths.insert(key.clone(), id);

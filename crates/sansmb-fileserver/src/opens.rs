@@ -8,7 +8,7 @@ use sansmb::{
 };
 
 use crate::{
-    caching::Held,
+    caching::OpenCaching,
     close::CloseReply,
     directory::Listing,
     notify::Watch,
@@ -40,7 +40,7 @@ pub(crate) struct Open {
     pub(crate) session: SessionId,
     pub(crate) tree: TreeId,
     /// Which client has it: the same over all its connections.
-    #[expect(dead_code, reason = "leases and durable handles ask it")]
+    #[expect(dead_code, reason = "durable handles ask it")]
     pub(crate) client_guid: Guid,
     /// What it may do.
     pub(crate) granted: AccessMask,
@@ -70,8 +70,7 @@ pub(crate) struct FileOpen {
     /// The name that the storage's handle goes by: not the same once another open renamed the file.
     pub(crate) handle_path: SharePath,
     pub(crate) claim: Claim,
-    /// What the client may cache; ask [`crate::FileServer::held`], since leases are shared.
-    pub(crate) held: Held,
+    pub(crate) caching: OpenCaching,
     pub(crate) delete_on_close: bool,
     pub(crate) position: u64,
     pub(crate) mode: CreateOptions,

@@ -9,11 +9,12 @@ use sansmb::{
     crypto::Random,
     server::{ConnId, Event, Failure, Message, Op, Origin, Reply, RequestId, Token},
     time::{Instant, Now},
-    wire::{NtStatus, SessionId, TreeId},
+    wire::{Capabilities, NtStatus, SessionId, TreeId},
 };
 
 use crate::{
     action::{Action, Answer, Answerable, JobId, Response},
+    caching::{CachingTable, DelayId},
     config::FileServerConfig,
     exchanges::Exchanges,
     nodes::{Nodes, PathKey},
@@ -36,6 +37,7 @@ pub struct FileServer {
     /// any more.
     pub(crate) creating: BTreeMap<OpenId, (TreeId, Option<GroupId>)>,
     pub(crate) nodes: Nodes,
+    pub(crate) caching: CachingTable,
     /// Directories that are watched, and by which opens.
     pub(crate) watches: BTreeMap<PathKey, BTreeSet<OpenId>>,
     pub(crate) groups: BTreeMap<GroupId, Group>,
@@ -66,6 +68,8 @@ pub(crate) enum Waiting {
     Lock(NodeId),
     /// For a change in a directory.
     Notify(OpenId),
+    /// Until others have given up what they cache.
+    Break(DelayId),
     /// For a message from a pipe.
     Pipe(OpenId),
 }
@@ -83,6 +87,14 @@ pub struct Counters {
     pub nodes: usize,
     /// Byte-range locks.
     pub locks: usize,
+    /// Oplocks and leases: files of which somebody caches something, or might.
+    pub cached: usize,
+    /// Leases.
+    pub leases: usize,
+    /// Breaks that clients have not acknowledged yet.
+    pub breaks: usize,
+    /// Requests that wait until others give up what they cache.
+    pub delayed: usize,
     /// Requests that wait for a lock or a change.
     pub waiting: usize,
     /// Directories that are watched.
@@ -92,6 +104,12 @@ pub struct Counters {
 }
 
 impl FileServer {
+    /// What it can do that clients are told when they negotiate: for
+    /// [`ServerConfig::capabilities`](sansmb::server::ServerConfig::capabilities).
+    pub fn capabilities() -> Capabilities {
+        Capabilities::LEASING | Capabilities::DIRECTORY_LEASING
+    }
+
     /// A server that serves nobody yet.
     pub fn new(mut config: FileServerConfig) -> Self {
         let shares = Shares::new(std::mem::take(&mut config.shares));
@@ -103,6 +121,7 @@ impl FileServer {
             opens: BTreeMap::new(),
             creating: BTreeMap::new(),
             nodes: Nodes::default(),
+            caching: CachingTable::default(),
             watches: BTreeMap::new(),
             groups: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -141,9 +160,8 @@ impl FileServer {
             Event::ChangeNotify(request) => self.change_notify(request),
             Event::QueryInfo(request) => self.query_info(request),
             Event::SetInfo(request) => self.set_info(request),
-            // No oplock and no lease is ever granted, so none can be given up.
-            Event::OplockBreak(request) => self.fail(request.token, NtStatus::INVALID_OPLOCK_PROTOCOL),
-            Event::LeaseBreak(request) => self.fail(request.token, NtStatus::OBJECT_NAME_NOT_FOUND),
+            Event::OplockBreak(request) => self.oplock_break(request),
+            Event::LeaseBreak(request) => self.lease_break(request),
             Event::Cancel { request } => self.cancel(request),
             Event::Closed { conn } => self.connection_closed(conn),
             _ => {}
@@ -182,7 +200,8 @@ impl FileServer {
 
     /// When [`FileServer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.slow.front().map(|(due, _)| *due)
+        let slow = self.slow.front().map(|(due, _)| *due);
+        [slow, self.caching.next_due()].into_iter().flatten().min()
     }
 
     /// Time passed.
@@ -196,6 +215,7 @@ impl FileServer {
                 self.push_answer(request, Answer::Pend(request));
             }
         }
+        self.expire_breaks();
         self.forget_answered();
     }
 
@@ -213,6 +233,10 @@ impl FileServer {
             opens: self.opens.len() + self.creating.len(),
             nodes: self.nodes.len(),
             locks: self.nodes.iter().map(|node| node.locks.len()).sum(),
+            cached: self.caching.places(),
+            leases: self.caching.leases.len(),
+            breaks: self.caching.breaking(),
+            delayed: self.caching.delayed(),
             waiting: self.waiting.values().map(BTreeMap::len).sum(),
             watches: self.watches.len(),
             jobs: self.tasks.len(),
@@ -263,6 +287,10 @@ impl FileServer {
             self.silent.remove(&request);
         }
         self.actions.push_back(Action::Respond(Response::new(request.conn, answer)));
+    }
+
+    pub(crate) fn push_action(&mut self, action: Action) {
+        self.actions.push_back(action);
     }
 
     /// Emits a job.
@@ -391,6 +419,7 @@ impl FileServer {
         match self.waits(request) {
             Some(Waiting::Lock(node)) => self.cancel_lock(node, request),
             Some(Waiting::Notify(open)) => self.cancel_notify(open, request),
+            Some(Waiting::Break(id)) => self.end_delay(id, NtStatus::CANCELLED),
             Some(Waiting::Pipe(open)) => self.cancel_pipe(open, request),
             None => {}
         }

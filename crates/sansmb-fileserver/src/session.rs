@@ -123,6 +123,7 @@ impl FileServer {
                 if tree.is_none_or(|tree| tree == *of) && doomed.is_none() {
                     *doomed = Some(group);
                     self.enter_group(group);
+                    self.end_delays(id);
                 }
             } else if let Some(open) = self.opens.get(&id)
                 && tree.is_none_or(|tree| tree == open.tree)

@@ -280,6 +280,11 @@ impl World {
             match action {
                 Action::Job { storage, id, job } => self.store.push(storage, id, job),
                 Action::Respond(response) => response.deliver_to(&mut self.server),
+                Action::Break(notice) => {
+                    if let Err(undelivered) = notice.deliver_to(&mut self.server) {
+                        self.files.break_undelivered(undelivered, self.now);
+                    }
+                }
                 other => panic!("unexpected {other:?}"),
             }
         }

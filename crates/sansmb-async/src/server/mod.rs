@@ -58,7 +58,8 @@ pub fn settings(name: &str, users: UserTable, shares: Vec<ShareConfig>) -> (Serv
     let acceptor = Arc::new(SpnegoAcceptor::new(AcceptorConfig::new(name, Arc::new(users))));
     let mut guid = [0; 16];
     sansmb_crypto::OsRandom.fill(&mut guid);
-    let server = ServerConfig::new(Guid(guid), sansmb_crypto::default_provider());
+    let mut server = ServerConfig::new(Guid(guid), sansmb_crypto::default_provider());
+    server.capabilities |= FileServer::capabilities();
     let mut files = FileServerConfig::new(name, acceptor);
     files.shares = shares;
     (server, files)

@@ -66,11 +66,17 @@ pub(crate) enum Mail {
     Order(Order),
 }
 
-/// What came of a turn at the shared tables.
+#[derive(Debug)]
+enum ToDo {
+    Action(Action),
+    Order(ConnId, Order),
+}
+
+/// What came of a turn at the shared tables, in its order: a notice must not overtake the answer that
+/// gave what it takes away.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    actions: VecDeque<Action>,
-    orders: Vec<(ConnId, Order)>,
+    todo: Vec<ToDo>,
 }
 
 impl Inbox {
@@ -172,7 +178,7 @@ impl Shared {
         for (id, outcome) in done {
             core.files.complete(id, outcome, now);
         }
-        Some(Self::batch(&mut core))
+        Some(Self::batch(&mut core, now))
     }
 
     /// When the file server's next time-out is due.
@@ -183,25 +189,32 @@ impl Shared {
     pub(crate) fn handle_timeout(&self, now: Now) -> Batch {
         let mut core = lock(&self.core);
         core.files.handle_timeout(now);
-        Self::batch(&mut core)
+        Self::batch(&mut core, now)
     }
 
     fn handle(&self, core: &mut Core, events: VecDeque<Event>, now: Now) -> Batch {
         for event in events {
             core.files.handle(event, now, &mut OsRandom);
         }
-        Self::batch(core)
+        Self::batch(core, now)
     }
 
-    fn batch(core: &mut Core) -> Batch {
+    fn batch(core: &mut Core, now: Now) -> Batch {
         let mut batch = Batch::default();
-        while let Some(action) = core.files.poll_action() {
-            batch.actions.push_back(action);
+        loop {
+            while let Some((conn, order)) = core.sessions.poll_order() {
+                batch.todo.push(ToDo::Order(conn, order));
+            }
+            match core.files.poll_action() {
+                Some(Action::Break(notice)) => {
+                    if let Err(undelivered) = notice.deliver(&mut core.sessions) {
+                        core.files.break_undelivered(undelivered, now);
+                    }
+                }
+                Some(action) => batch.todo.push(ToDo::Action(action)),
+                None => return batch,
+            }
         }
-        while let Some(order) = core.sessions.poll_order() {
-            batch.orders.push(order);
-        }
-        batch
     }
 
     /// Carries out a batch. Answers for `here` come back to the caller; others are posted.
@@ -218,7 +231,14 @@ impl Shared {
                 inbox.post(mail);
             }
         };
-        for action in batch.actions {
+        for todo in batch.todo {
+            let action = match todo {
+                ToDo::Action(action) => action,
+                ToDo::Order(conn, order) => {
+                    post(conn, Mail::Order(order));
+                    continue;
+                }
+            };
             match action {
                 Action::Respond(response) => post(response.conn(), Mail::Response(response)),
                 Action::Job { storage, id, job } => {
@@ -239,9 +259,6 @@ impl Shared {
                 }
                 _ => {}
             }
-        }
-        for (conn, order) in batch.orders {
-            post(conn, Mail::Order(order));
         }
     }
 

@@ -1,6 +1,33 @@
 //! Oplocks and leases: what clients may cache, [MS-SMB2] 3.3.1.10 to 3.3.1.12 and [MS-FSA] 2.1.1.10.
+//!
+//! ```text
+//! CREATE --> looked up --> makes way --> entered --> ... --> granted --> answered
+//!                             |
+//!                             +--> others are told, and it waits --> looks up again
+//! ```
+//!
+//! [`holders`] is the state machine of one file, [`leases`] who shares what, [`table`] both for all
+//! files with what waits and until when.
 
-use sansmb::wire::{LeaseKey, LeaseState, OplockLevel};
+mod acknowledge;
+mod breaks;
+mod delays;
+mod grant;
+mod holders;
+mod leases;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use breaks::Obstacle;
+pub use breaks::{BreakOrder, Undelivered};
+pub(crate) use grant::{LeaseWish, OpenCaching};
+pub(crate) use holders::Holder;
+pub(crate) use leases::LeaseId;
+pub(crate) use table::{CachingTable, DelayId};
+
+use holders::{HANDLE, READ, WRITE};
+use sansmb::wire::{AccessMask, LeaseKey, LeaseState, OplockLevel};
 
 use crate::{opens::OpenId, server::FileServer};
 
@@ -39,9 +66,90 @@ impl Held {
     }
 }
 
+/// Whether an open touches nothing that others cache, [MS-FSA] 2.1.4.12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stat {
+    Yes,
+    /// But for the security descriptor, which only oplocks protect.
+    WithSecurity,
+    No,
+}
+
+impl Stat {
+    pub(crate) fn of(access: AccessMask) -> Self {
+        let attributes =
+            AccessMask::FILE_READ_ATTRIBUTES | AccessMask::FILE_WRITE_ATTRIBUTES | AccessMask::SYNCHRONIZE;
+        if attributes.contains(access) {
+            Self::Yes
+        } else if (attributes | AccessMask::READ_CONTROL).contains(access) {
+            Self::WithSecurity
+        } else {
+            Self::No
+        }
+    }
+}
+
+/// What an oplock allows.
+fn oplock_state(level: OplockLevel) -> LeaseState {
+    match level {
+        OplockLevel::II => READ,
+        OplockLevel::EXCLUSIVE => READ | WRITE,
+        OplockLevel::BATCH => READ | WRITE | HANDLE,
+        _ => LeaseState::empty(),
+    }
+}
+
+/// What an oplock that allows this is called.
+fn oplock_level(state: LeaseState) -> OplockLevel {
+    if state.contains(WRITE | HANDLE) {
+        OplockLevel::BATCH
+    } else if state.contains(WRITE) {
+        OplockLevel::EXCLUSIVE
+    } else if state.contains(READ) {
+        OplockLevel::II
+    } else {
+        OplockLevel::NONE
+    }
+}
+
 impl FileServer {
     /// What an open may cache right now.
     pub(crate) fn held(&self, id: OpenId) -> Held {
-        self.file(id).map(|file| file.held).unwrap_or_default()
+        let Some(file) = self.file(id) else { return Held::default() };
+        let holder = self.holder_of(id);
+        let grip = self.caching.holders(file.node).and_then(|holders| holders.get(holder));
+        let state = grip.map_or(LeaseState::empty(), |grip| grip.state);
+        let lease = file.caching.lease.and_then(|id| self.caching.leases.get(id));
+        match lease {
+            None => Held { level: oplock_level(state), lease: None },
+            Some(lease) => Held {
+                level: OplockLevel::LEASE,
+                lease: Some(HeldLease {
+                    key: lease.name.key,
+                    state,
+                    breaking: grip.is_some_and(|grip| grip.told().is_some()),
+                    epoch: lease.epoch,
+                    parent: lease.parent,
+                    version_2: lease.version_2,
+                }),
+            },
+        }
+    }
+
+    /// In whose name an open caches: its lease's or its own.
+    pub(crate) fn holder_of(&self, id: OpenId) -> Holder {
+        self.file(id).and_then(|file| file.caching.lease).map_or(Holder::Open(id), Holder::Lease)
+    }
+
+    /// An open is out of the tables: what it held alone is free.
+    pub(crate) fn leave_caching(&mut self, id: OpenId, node: crate::storage::NodeId, caching: OpenCaching) {
+        let gone = match caching.lease {
+            None => Some(Holder::Open(id)),
+            Some(lease) => {
+                let last = self.caching.leases.leave(lease, id, caching.counts);
+                last.then_some(Holder::Lease(lease))
+            }
+        };
+        self.caching.leave(node, gone, caching.counts);
     }
 }

@@ -2,11 +2,12 @@
 
 use sansmb::wire::{
     AccessMask, CreateContext, CreateDisposition, CreateOptions, CreateRequest, FileAttributes, FileTime,
-    NtStatus, ShareAccess,
+    NtStatus, OplockLevel, ShareAccess,
 };
 
 use super::path::{Name, Stream};
 use crate::{
+    caching::LeaseWish,
     shares::Share,
     storage::{Existence, Rights, SharePath, Want},
 };
@@ -65,6 +66,8 @@ pub(crate) struct Wish {
     pub(crate) maximal: AccessMask,
     pub(crate) sharing: ShareAccess,
     pub(crate) attributes: FileAttributes,
+    /// What the client wants to cache.
+    pub(crate) oplock: OplockLevel,
     pub(crate) contexts: Contexts,
 }
 
@@ -74,6 +77,7 @@ pub(crate) struct Contexts {
     pub(crate) maximal_access: Option<Option<FileTime>>,
     pub(crate) on_disk_id: bool,
     pub(crate) allocation: Option<u64>,
+    pub(crate) lease: Option<LeaseWish>,
 }
 
 impl Wish {
@@ -120,6 +124,7 @@ impl Wish {
             maximal,
             sharing: body.share_access,
             attributes,
+            oplock: body.requested_oplock_level,
             contexts,
         };
         let makes = wish.existence != Existence::MustExist;
@@ -189,6 +194,8 @@ impl Contexts {
                 CreateContext::QueryMaximalAccess(since) => contexts.maximal_access = Some(since),
                 CreateContext::QueryOnDiskId => contexts.on_disk_id = true,
                 CreateContext::AllocationSize(size) => contexts.allocation = Some(size),
+                CreateContext::RequestLease(lease) => contexts.lease = Some(lease.into()),
+                CreateContext::RequestLeaseV2(lease) => contexts.lease = Some(lease.into()),
                 CreateContext::EaBuffer(eas) if !eas.is_empty() => return Err(NtStatus::EAS_NOT_SUPPORTED),
                 // There are no earlier versions, and no durable opens to come back to.
                 CreateContext::TimewarpToken(time) if time.0 != 0 => {

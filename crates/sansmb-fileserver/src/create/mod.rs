@@ -15,7 +15,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use checks::{SETTABLE, Wish};
 use sansmb::{
-    server::{Failure, Origin, Reply, Request, Token, op},
+    server::{Failure, Origin, Reply, Request, RequestId, Token, op},
     wire::{
         AccessMask, CompletionFilter, CreateAction, CreateContextReply, CreateDisposition, CreateOptions,
         CreateResponse, FileAttributes, NtStatus, fscc::NotifyAction,
@@ -24,7 +24,7 @@ use sansmb::{
 
 use crate::{
     action::JobId,
-    caching::Held,
+    caching::{Obstacle, OpenCaching},
     close::CloseReply,
     nodes::PathKey,
     opens::{FileOpen, Frozen, Object, Open, OpenId},
@@ -61,6 +61,18 @@ enum Stage {
     Look,
 }
 
+impl Creating {
+    /// The open that it is going to be.
+    pub(crate) fn id(&self) -> OpenId {
+        self.id
+    }
+
+    /// The request that asked for it.
+    pub(crate) fn request(&self) -> RequestId {
+        self.token.id()
+    }
+}
+
 impl FileServer {
     pub(crate) fn create(&mut self, request: Request<op::Create>) {
         let Request { token, origin, message } = request;
@@ -78,6 +90,10 @@ impl FileServer {
             Ok(wish) => wish,
             Err(status) => return self.fail(token, status),
         };
+        let key = PathKey::new(share.volume, &wish.path);
+        if let Err(status) = self.check_lease_name(&wish, &origin, &key) {
+            return self.fail(token, status);
+        }
         let id = self.new_open();
         self.creating.insert(id, (origin.tree, None));
         if let Some(session) = self.sessions.get_mut(&origin.session) {
@@ -114,7 +130,10 @@ impl FileServer {
         Ok(())
     }
 
-    fn look_up(&mut self, creating: Box<Creating>) {
+    pub(crate) fn look_up(&mut self, creating: Box<Creating>) {
+        if self.creating.get(&creating.id).is_none_or(|(_, doomed)| doomed.is_some()) {
+            return self.refuse(*creating, None, NtStatus::FILE_CLOSED);
+        }
         let wish = &creating.wish;
         let key = PathKey::new(creating.share.volume, &wish.path);
         if self.nodes.is_beneath_doomed(&key) {
@@ -165,8 +184,19 @@ impl FileServer {
             .nodes
             .get(metadata.node)
             .is_none_or(|node| node.share_modes.allow(Claim::new(needed, creating.wish.sharing)));
-        if !allowed {
-            return self.refuse(*creating, Some(handle), NtStatus::SHARING_VIOLATION);
+        let (node, overwrites) = (metadata.node, creating.wish.overwrites());
+        let own = match self.asking(creating.id, &creating.wish, &creating.origin, node) {
+            Ok(own) => own,
+            Err(status) => return self.refuse(*creating, Some(handle), status),
+        };
+        match self.make_way(node, own, needed, overwrites, allowed) {
+            Ok(()) => {}
+            Err(Obstacle::Refuse(status)) => return self.refuse(*creating, Some(handle), status),
+            Err(Obstacle::Wait(bits)) => {
+                let share = creating.share.clone();
+                self.job(&share, Job::Close { handle }, Task::Discard);
+                return self.delay_create(creating, node, bits, own);
+            }
         }
         self.enter(&creating, handle, &metadata, path, granted, key);
         self.created(creating, &metadata, created);
@@ -195,7 +225,7 @@ impl FileServer {
             handle_path: path.clone(),
             path,
             claim,
-            held: Held::default(),
+            caching: OpenCaching::default(),
             delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
             position: 0,
             mode: wish.options
@@ -222,6 +252,7 @@ impl FileServer {
             closing: None,
         };
         self.opens.insert(creating.id, open);
+        self.enter_caching(creating.id, wish, &creating.origin);
     }
 
     /// The open is in the tables: does what is left to do, or answers.
@@ -236,6 +267,7 @@ impl FileServer {
                 CompletionFilter::FILE_NAME
             };
             self.report(creating.id, NotifyAction::ADDED, kind);
+            self.break_own_parent(creating.id);
             if reserve {
                 creating.stage = Stage::Reserve;
                 return self.create_next(creating);
@@ -337,7 +369,7 @@ impl FileServer {
     }
 
     /// A CREATE ends before it is in the tables.
-    fn refuse(&mut self, creating: Creating, handle: Option<Handle>, status: NtStatus) {
+    pub(crate) fn refuse(&mut self, creating: Creating, handle: Option<Handle>, status: NtStatus) {
         if let Some(handle) = handle {
             self.job(&creating.share, Job::Close { handle }, Task::Discard);
         }
@@ -354,6 +386,7 @@ impl FileServer {
     fn answer_create(&mut self, creating: Creating, metadata: &Metadata) {
         let Creating { id, token, wish, action, .. } = creating;
         let mut replies = Vec::new();
+        replies.extend(self.grant_caching(id, &wish));
         if let Some(since) = wish.contexts.maximal_access {
             let unchanged = since.is_some_and(|since| since == metadata.written);
             replies.push(CreateContextReply::QueryMaximalAccess {
@@ -368,9 +401,8 @@ impl FileServer {
                 reserved: [0; 16],
             });
         }
-        let held = self.held(id);
         let response = CreateResponse {
-            oplock_level: held.level,
+            oplock_level: self.held(id).level,
             create_action: action,
             creation_time: metadata.created,
             last_access_time: metadata.accessed,

@@ -205,6 +205,8 @@ impl FileServer {
             self.note_deleted(replaced);
         }
         let kind = if directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
+        let knows = self.file(id).and_then(|file| file.caching.parent);
+        self.break_parent(knows, &renaming.target);
         if renaming.naming.link {
             return self.report_path(volume, &new, NotifyAction::ADDED, kind);
         }
@@ -219,6 +221,7 @@ impl FileServer {
             }
             self.move_watch(open, renaming.target.clone());
         }
+        self.break_parent(knows, &from);
         let stays = from.parent() == renaming.target.parent();
         let (gone, come) = if stays {
             (NotifyAction::RENAMED_OLD_NAME, NotifyAction::RENAMED_NEW_NAME)

@@ -18,7 +18,7 @@ use crate::{
     create::checks::SETTABLE,
     opens::OpenId,
     server::FileServer,
-    storage::{Changes, Done, Job, Metadata, Outcome},
+    storage::{Changes, Done, Job, Metadata, NodeId, Outcome},
     task::Step,
 };
 
@@ -61,6 +61,9 @@ impl FileServer {
         class: FileInfoClass,
         buffer: &[u8],
     ) {
+        if let Some(node) = self.handles_in_the_way(id, class, buffer) {
+            return self.delay_set_info(id, node, token, class, buffer);
+        }
         let result = match class {
             FileInfoClass::BASIC => self.set_basic(id, buffer),
             FileInfoClass::DISPOSITION => decode::<FileDispositionInfo>(buffer).and_then(|info| {
@@ -122,6 +125,7 @@ impl FileServer {
             (Kind::Basic(changed), _) => {
                 if !changed.is_empty() {
                     self.report(id, NotifyAction::MODIFIED, changed);
+                    self.break_own_parent(id);
                 }
                 Ok(None)
             }
@@ -143,6 +147,7 @@ impl FileServer {
             }
             (Kind::EndOfFile, _) => {
                 self.report(id, NotifyAction::MODIFIED, CompletionFilter::SIZE);
+                self.break_own_parent(id);
                 Ok(None)
             }
             (Kind::Allocation(size), Done::Metadata(metadata)) => {
@@ -274,7 +279,9 @@ impl FileServer {
         if file.directory || length > MAX_LENGTH {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        Ok(Some((Job::SetLength { handle: file.handle, length }, Kind::EndOfFile)))
+        let handle = file.handle;
+        self.break_data(id);
+        Ok(Some((Job::SetLength { handle, length }, Kind::EndOfFile)))
     }
 
     fn set_allocation(&mut self, id: OpenId, buffer: &[u8]) -> Next {
@@ -284,7 +291,9 @@ impl FileServer {
         if file.directory || size > MAX_LENGTH {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        Ok(Some((Job::Stat { handle: file.handle }, Kind::Allocation(size))))
+        let handle = file.handle;
+        self.break_data(id);
+        Ok(Some((Job::Stat { handle }, Kind::Allocation(size))))
     }
 
     /// What lies behind the valid data reads as zeros here, always: there is nothing to set.
@@ -321,6 +330,31 @@ impl FileServer {
         let file = self.file_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
         file.mode = file.mode.difference(settable) | mode;
         Ok(None)
+    }
+
+    /// Whether handles that others only keep have to go before a name can, [MS-FSA] 2.1.4.12: gives the
+    /// file whose they are.
+    fn handles_in_the_way(&mut self, id: OpenId, class: FileInfoClass, buffer: &[u8]) -> Option<NodeId> {
+        let (renames, concerned) = match class {
+            FileInfoClass::RENAME | FileInfoClass::RENAME_EX => (true, naming(class, buffer).is_ok()),
+            FileInfoClass::DISPOSITION => {
+                (false, decode::<FileDispositionInfo>(buffer).is_ok_and(|info| info.delete_pending))
+            }
+            FileInfoClass::DISPOSITION_EX => {
+                let info = decode::<FileDispositionInfoEx>(buffer);
+                let deletes = |flags: DispositionFlags| {
+                    flags.contains(DispositionFlags::DELETE) && !flags.contains(DispositionFlags::ON_CLOSE)
+                };
+                (false, info.is_ok_and(|info| deletes(info.flags)))
+            }
+            _ => return None,
+        };
+        if !concerned || self.demand(id, AccessMask::DELETE).is_err() {
+            return None;
+        }
+        let beneath = renames && self.file(id).is_some_and(|file| file.directory);
+        let waits = self.break_handles(id);
+        waits.or_else(|| if beneath { self.break_handles_beneath(id) } else { None })
     }
 
     /// Whether an open may do one of these.

@@ -14,6 +14,7 @@
 //! [`Sessions`], the table that all connections share.
 
 mod binding;
+mod breaks;
 mod channel;
 mod closed_notice;
 mod config;
@@ -29,6 +30,7 @@ mod sessions;
 mod token;
 
 pub use crate::crypto::EncryptionPolicy;
+pub use breaks::BreakNotice;
 pub use channel::{Channel, CloseReason};
 pub use config::{CreditPolicy, ServerConfig};
 pub use event::{Event, Message, Origin, Request};
@@ -214,6 +216,13 @@ impl Server {
     pub fn end_session(&mut self, session: SessionId) {
         self.sessions.end_session(session);
         self.carry_orders();
+    }
+
+    /// Sends a break notice; see [`Sessions::notify_break`].
+    pub fn notify_break(&mut self, session: SessionId, notice: BreakNotice, encrypt: bool) -> bool {
+        let sent = self.sessions.notify_break(session, notice, encrypt);
+        self.carry_orders();
+        sent
     }
 
     /// Tells the client that an answer takes a while.

@@ -9,6 +9,7 @@ use core::marker::PhantomData;
 
 use super::{
     binding::Agreed,
+    breaks::BreakNotice,
     channel::{Channel, CloseReason, Inbound},
     event::{Event, Message, Origin, Request},
     keys::SharedKeys,
@@ -74,6 +75,8 @@ enum OrderKind {
     Forget(SessionId),
     /// Say that this server closed the session.
     TellClosed(SessionId),
+    /// Tell the client of the session, encrypted even where the session is not.
+    Break(SessionId, BreakNotice, bool),
 }
 
 impl Sessions {
@@ -225,6 +228,16 @@ impl Sessions {
         if let Some(channel) = here {
             channel.end_session(id);
         }
+    }
+
+    pub(super) fn order_break(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        notice: BreakNotice,
+        encrypt: bool,
+    ) {
+        self.orders.push_back((conn, Order(OrderKind::Break(session, notice, encrypt))));
     }
 
     /// [MS-SMB2] 3.3.7.1: a session lives for as long as one of its connections does.
@@ -422,6 +435,7 @@ impl Channel {
         match order.0 {
             OrderKind::Forget(session) => self.end_session(session),
             OrderKind::TellClosed(session) => self.tell_closed(session),
+            OrderKind::Break(session, notice, encrypt) => self.send_break(session, &notice, encrypt),
         }
     }
 }

@@ -110,6 +110,7 @@ impl World {
         let mut protocol = ServerConfig::new(Guid([3; 16]), Arc::new(NullCrypto));
         protocol.max_dialect = Dialect::SMB3_0_2;
         protocol.encryption = EncryptionPolicy::Enabled;
+        protocol.capabilities = FileServer::capabilities();
         Self {
             server: Server::new(Arc::new(protocol)),
             files: FileServer::new(config),
@@ -132,6 +133,11 @@ impl World {
                     Action::Job { storage, id, job } if self.hold => self.held.push_back((storage, id, job)),
                     Action::Job { storage, id, job } => self.run(&storage, id, job),
                     Action::Respond(response) => response.deliver_to(&mut self.server),
+                    Action::Break(notice) => {
+                        if let Err(undelivered) = notice.deliver_to(&mut self.server) {
+                            self.files.break_undelivered(undelivered, self.now);
+                        }
+                    }
                     other => panic!("{other:?}"),
                 }
             } else {

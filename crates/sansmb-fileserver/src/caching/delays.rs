@@ -1,0 +1,92 @@
+//! Requests that wait until others have given something up.
+
+use sansmb::{
+    server::{Token, op},
+    wire::{LeaseState, NtStatus, fscc::FileInfoClass},
+};
+
+use super::{
+    holders::{HANDLE, Holder},
+    table::{DelayId, Delayed, Operation},
+};
+use crate::{
+    create::Creating,
+    opens::OpenId,
+    server::{FileServer, Waiting},
+    storage::NodeId,
+};
+
+impl FileServer {
+    /// A CREATE waits. It looks the file up again afterwards: much may have become of it.
+    pub(crate) fn delay_create(
+        &mut self,
+        creating: Box<Creating>,
+        node: NodeId,
+        bits: LeaseState,
+        own: Holder,
+    ) {
+        let (open, request) = (creating.id(), creating.request());
+        let id = self.caching.next_delay(node);
+        if let Err(status) = self.wait(request, Waiting::Break(id)) {
+            return self.refuse(*creating, None, status);
+        }
+        self.caching.delay(id, Delayed { open, own, bits, what: Operation::Create(creating) });
+    }
+
+    /// A SET_INFO waits until nobody else keeps handles of `node`.
+    pub(crate) fn delay_set_info(
+        &mut self,
+        open: OpenId,
+        node: NodeId,
+        token: Token<op::SetInfo>,
+        class: FileInfoClass,
+        buffer: &[u8],
+    ) {
+        let id = self.caching.next_delay(node);
+        if let Err(status) = self.wait(token.id(), Waiting::Break(id)) {
+            return self.fail(token, status);
+        }
+        let own = self.holder_of(open);
+        let what = Operation::SetInfo { token, class, buffer: buffer.to_vec() };
+        self.caching.delay(id, Delayed { open, own, bits: HANDLE, what });
+    }
+
+    /// Something was given up: what can go on does.
+    pub(crate) fn resume(&mut self, node: NodeId) {
+        for id in self.caching.ready(node) {
+            let Some(delayed) = self.caching.take_delayed(id) else { continue };
+            match delayed.what {
+                Operation::Create(creating) => {
+                    self.stop_waiting(creating.request());
+                    self.look_up(creating);
+                }
+                Operation::SetInfo { token, class, buffer } => {
+                    self.stop_waiting(token.id());
+                    self.set_file(delayed.open, token, class, &buffer);
+                }
+            }
+        }
+    }
+
+    /// Ends something that waits.
+    pub(crate) fn end_delay(&mut self, id: DelayId, status: NtStatus) {
+        let Some(delayed) = self.caching.take_delayed(id) else { return };
+        match delayed.what {
+            Operation::Create(creating) => {
+                self.stop_waiting(creating.request());
+                self.refuse(*creating, None, status);
+            }
+            Operation::SetInfo { token, .. } => {
+                self.stop_waiting(token.id());
+                self.fail(token, status);
+            }
+        }
+    }
+
+    /// An open goes away, or will not be: it waits for nothing any more.
+    pub(crate) fn end_delays(&mut self, open: OpenId) {
+        for id in self.caching.delays_of(open) {
+            self.end_delay(id, NtStatus::FILE_CLOSED);
+        }
+    }
+}
