@@ -9,7 +9,7 @@ use sansmb::{
     crypto::Random,
     server::{ConnId, Event, Failure, Message, Op, Origin, Reply, RequestId, Token},
     time::{Instant, Now},
-    wire::{Capabilities, NtStatus, SessionId, TreeId},
+    wire::{Capabilities, Guid, NtStatus, SessionId, TreeId},
 };
 
 use crate::{
@@ -32,6 +32,8 @@ pub struct FileServer {
     pub(crate) shares: Shares,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) exchanges: Exchanges,
+    /// Which sessions a client has, oldest first.
+    pub(crate) clients: BTreeSet<(Guid, SessionId)>,
     pub(crate) opens: BTreeMap<OpenId, Open>,
     /// CREATEs whose file is being looked up, and in which group they end when nobody wants them
     /// any more.
@@ -118,6 +120,7 @@ impl FileServer {
             shares,
             sessions: BTreeMap::new(),
             exchanges: Exchanges::default(),
+            clients: BTreeSet::new(),
             opens: BTreeMap::new(),
             creating: BTreeMap::new(),
             nodes: Nodes::default(),

@@ -6,7 +6,7 @@ use sansmb::{
     auth::{AuthError, Identity, Step},
     crypto::Random,
     server::{AuthReply, Failure, Request, Token, op},
-    wire::{NtStatus, SessionId, SessionSetupFlags, TreeId},
+    wire::{Guid, NtStatus, SessionId, SessionSetupFlags, TreeId},
 };
 
 use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer};
@@ -16,6 +16,8 @@ use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer
 pub(crate) struct Session {
     /// Who it is, once it is authenticated.
     pub(crate) identity: Option<Identity>,
+    /// The client that authenticated.
+    client_guid: Guid,
     /// Its opens, those being opened included.
     pub(crate) opens: BTreeSet<OpenId>,
     /// LOGOFF came and is not answered yet.
@@ -54,7 +56,7 @@ impl FileServer {
         // A session that never was is forgotten here. One that was authenticated before ends through
         // the event that the core makes of the failure, if it does.
         if result.is_err() && self.sessions.get(&id).is_some_and(|session| session.identity.is_none()) {
-            self.sessions.remove(&id);
+            self.forget_session(id);
         }
         self.push_answer(request.token.id(), Answer::Auth(request.token, request.message, result));
     }
@@ -83,6 +85,8 @@ impl FileServer {
                 // Who binds a connection has to be who the session is, which the core sees to.
                 if !binding {
                     session.identity = Some(identity.clone());
+                    session.client_guid = request.origin.client_guid;
+                    self.clients.insert((session.client_guid, request.origin.session));
                 }
                 Ok(AuthReply::Done { token, identity, session_key })
             }
@@ -92,6 +96,12 @@ impl FileServer {
                 Err(NtStatus::INVALID_PARAMETER.into())
             }
             Err(_) => Err(NtStatus::LOGON_FAILURE.into()),
+        }
+    }
+
+    fn forget_session(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.remove(&id) {
+            self.clients.remove(&(session.client_guid, id));
         }
     }
 
@@ -108,7 +118,7 @@ impl FileServer {
     pub(crate) fn session_ended(&mut self, id: SessionId) {
         self.close_all(id, None, Then::Nothing);
         self.exchanges.end_session(id);
-        self.sessions.remove(&id);
+        self.forget_session(id);
     }
 
     /// Closes all opens of a session, or of one of its trees.
@@ -154,7 +164,7 @@ impl FileServer {
             Then::Nothing => {}
             Then::Logoff(token, session) => {
                 self.exchanges.end_session(session);
-                self.sessions.remove(&session);
+                self.forget_session(session);
                 self.push_answer(token.id(), Answer::Logoff(token));
             }
             Then::TreeDisconnect(token, session, tree) => {

@@ -27,7 +27,11 @@ impl FileServer {
         let holder = Holder::Open(id);
         let grip = self.caching.holders(node).and_then(|holders| holders.get(holder)).copied();
         let Some((state, told)) = grip.and_then(|grip| Some((grip.state, grip.told()?))) else {
-            return self.fail(token, NtStatus::INVALID_DEVICE_STATE);
+            // There was a break, but none that asked for this, [MS-FSA] 2.1.5.19.
+            let told = self.file_mut(id).is_some_and(|file| std::mem::take(&mut file.caching.told));
+            let status =
+                if told { NtStatus::INVALID_OPLOCK_PROTOCOL } else { NtStatus::INVALID_DEVICE_STATE };
+            return self.fail(token, status);
         };
         let batch = state.contains(HANDLE);
         let accepted = match body.oplock_level {

@@ -170,7 +170,14 @@ impl FileServer {
             Holder::Open(id) => self.reachable(id),
             Holder::Lease(id) => {
                 let lease = self.caching.leases.get(id);
-                lease.and_then(|lease| lease.opens.iter().find_map(|open| self.reachable(*open)))
+                lease.and_then(|lease| {
+                    let (session, open, encrypt) =
+                        lease.opens.iter().find_map(|open| self.reachable(*open))?;
+                    // Any connection of the client will do; the oldest is what Windows takes.
+                    let oldest = self.clients.range((lease.name.client, SessionId(0))..).next();
+                    let oldest = oldest.filter(|(client, _)| *client == lease.name.client);
+                    Some((oldest.map_or(session, |(_, session)| *session), open, encrypt))
+                })
             }
         };
         let Some((session, open, encrypt)) = teller else {
@@ -198,6 +205,11 @@ impl FileServer {
                 })
             }
         };
+        if let Holder::Open(id) = holder
+            && let Some(file) = self.file_mut(id)
+        {
+            file.caching.told = due.is_none();
+        }
         let order = BreakOrder { session, notice, encrypt, node, holder };
         self.push_action(Action::Break(order));
     }

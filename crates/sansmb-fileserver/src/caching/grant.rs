@@ -36,6 +36,8 @@ pub(crate) struct OpenCaching {
     pub(crate) parent: Option<LeaseName>,
     /// It is in the way of others that want the file for themselves.
     pub(crate) counts: bool,
+    /// The client was told that level II is gone, which needs no acknowledgement.
+    pub(crate) told: bool,
 }
 
 impl From<LeaseV1> for LeaseWish {
@@ -176,8 +178,7 @@ impl FileServer {
                 lease.epoch = lease.epoch.wrapping_add(1);
             }
         }
-        let version_2 = wish.contexts.lease.is_some_and(|lease| lease.version_2);
-        self.held(id).lease.map(|lease| lease_reply(&lease, version_2))
+        self.held(id).lease.map(|lease| lease_reply(&lease))
     }
 }
 
@@ -186,11 +187,12 @@ fn is_legal(state: LeaseState) -> bool {
     (READ | WRITE | HANDLE).contains(state) && state.contains(READ)
 }
 
-pub(crate) fn lease_reply(lease: &HeldLease, version_2: bool) -> CreateContextReply<'static> {
+/// The context that says so: of the version that the lease has, whichever was asked for.
+pub(crate) fn lease_reply(lease: &HeldLease) -> CreateContextReply<'static> {
     let mut flags = LeaseFlags::empty();
     flags.set(LeaseFlags::BREAK_IN_PROGRESS, lease.breaking);
     let (key, state) = (lease.key, lease.state);
-    if !version_2 {
+    if !lease.version_2 {
         return CreateContextReply::ResponseLease(LeaseV1 { key, state, flags, duration: 0 });
     }
     flags.set(LeaseFlags::PARENT_LEASE_KEY_SET, lease.parent.is_some());

@@ -37,6 +37,9 @@ pub(crate) struct Grip {
     keeps: LeaseState,
     /// What it was told to go down to, and until when it has time.
     breaking: Option<(LeaseState, Instant)>,
+    /// It gave something up and has to give up more: whoever waited for the first goes on waiting, and
+    /// nobody overtakes.
+    again: bool,
 }
 
 impl Grip {
@@ -140,6 +143,10 @@ impl Holders {
         if wanted.contains(WRITE) && alone && !others {
             return wanted;
         }
+        // A lease is promoted to what is asked for or not at all.
+        if wanted.contains(WRITE) && !own.is_empty() {
+            return own;
+        }
         let shared = match (oplock, wanted.contains(HANDLE)) {
             (false, true) if self.level_two == 0 => READ | HANDLE,
             _ => READ,
@@ -153,7 +160,7 @@ impl Holders {
 
     /// Grants.
     pub(crate) fn grant(&mut self, holder: Holder, state: LeaseState) {
-        self.put(holder, Grip { state, keeps: state, breaking: None });
+        self.put(holder, Grip { state, keeps: state, breaking: None, again: false });
     }
 
     /// A holder is gone; gives when its break was due.
@@ -179,7 +186,8 @@ impl Holders {
             let Some(mut grip) = self.take(holder) else { continue };
             grip.keeps = rest(holder, grip.keeps, cut);
             if grip.breaking.is_none() {
-                breaks.push(begin(holder, &mut grip, due));
+                let to = grip.keeps;
+                breaks.push(begin(holder, &mut grip, to, due));
             }
             self.put(holder, grip);
         }
@@ -199,11 +207,17 @@ impl Holders {
         }
         let Some(mut grip) = self.take(holder) else { return Err(Refusal::NotBreaking) };
         let keeps = grip.keeps & accepted;
-        grip = Grip { state: accepted, keeps, breaking: None };
+        grip = Grip { state: accepted, keeps, breaking: None, again: false };
         if !keeps.contains(READ) {
             grip.keeps = LeaseState::empty();
         }
-        let more = (grip.keeps != accepted).then(|| begin(holder, &mut grip, due));
+        let more = (grip.keeps != accepted).then(|| {
+            // Windows goes down step by step from here: the handle first, then the rest.
+            let to = if accepted == READ | HANDLE { READ } else { grip.keeps };
+            let more = begin(holder, &mut grip, to, due);
+            grip.again = grip.breaking.is_some();
+            more
+        });
         self.put(holder, grip);
         Ok(more)
     }
@@ -218,7 +232,7 @@ impl Holders {
             if grip.keeps.contains(bit) {
                 self.keeping[at].insert(holder);
             }
-            if grip.breaking.is_some() && grip.state.contains(bit) {
+            if grip.again || grip.breaking.is_some() && grip.state.contains(bit) {
                 self.releasing[at].insert(holder);
             }
         }
@@ -262,8 +276,8 @@ fn rest(holder: Holder, state: LeaseState, cut: LeaseState) -> LeaseState {
 
 /// Starts a break to what is to be kept. Who has nothing but read data just loses it: there is
 /// nothing to write back or to close.
-fn begin(holder: Holder, grip: &mut Grip, due: Instant) -> Break {
-    let (from, to) = (grip.state, grip.keeps);
+fn begin(holder: Holder, grip: &mut Grip, to: LeaseState, due: Instant) -> Break {
+    let from = grip.state;
     let due = (from != READ).then_some(due);
     match due {
         Some(due) => grip.breaking = Some((to, due)),

@@ -23,7 +23,7 @@ pub(crate) struct CachingTable {
     due: BTreeSet<(Instant, NodeId, Holder)>,
     delayed: BTreeMap<NodeId, BTreeMap<u64, Delayed>>,
     /// What an open is delayed in.
-    delays: BTreeSet<(OpenId, NodeId, u64)>,
+    delays: BTreeMap<(OpenId, u64), NodeId>,
     next_delay: u64,
 }
 
@@ -170,7 +170,7 @@ impl CachingTable {
 
     pub(crate) fn delay(&mut self, id: DelayId, delayed: Delayed) {
         self.next_delay = id.serial + 1;
-        self.delays.insert((delayed.open, id.node, id.serial));
+        self.delays.insert((delayed.open, id.serial), id.node);
         self.delayed.entry(id.node).or_default().insert(id.serial, delayed);
     }
 
@@ -181,16 +181,14 @@ impl CachingTable {
         if delayed.is_empty() {
             self.delayed.remove(&id.node);
         }
-        self.delays.remove(&(taken.open, id.node, id.serial));
+        self.delays.remove(&(taken.open, id.serial));
         Some(taken)
     }
 
     /// What an open is delayed in.
     pub(crate) fn delays_of(&self, open: OpenId) -> Vec<DelayId> {
-        let first = NodeId { volume: 0, file: 0 };
-        let from = (open, first, 0)..;
-        let own = self.delays.range(from).take_while(|(of, ..)| *of == open);
-        own.map(|&(_, node, serial)| DelayId { node, serial }).collect()
+        let own = self.delays.range((open, 0)..=(open, u64::MAX));
+        own.map(|(&(_, serial), &node)| DelayId { node, serial }).collect()
     }
 
     /// What can go on at a file, oldest first.
