@@ -9,7 +9,7 @@
 
 use sansmb::{
     server::{Request, Token, op},
-    wire::{CloseFlags, CloseRequest, CloseResponse, CompletionFilter, NtStatus, fscc::NotifyAction},
+    wire::{CloseFlags, CloseRequest, CloseResponse, CompletionFilter, LeaseState, NtStatus, fscc::NotifyAction},
 };
 
 use crate::{
@@ -113,6 +113,7 @@ impl FileServer {
             return self.answer_close(reply, None);
         };
         let key = PathKey::new(file.share.volume, &file.path);
+        let holder = self.leave_caching(id, file.node, file.caching);
         let mut deletes = false;
         let mut doomed_now = false;
         if let Some(node) = self.nodes.get_mut(file.node) {
@@ -132,7 +133,14 @@ impl FileServer {
         let node = file.node;
         self.nodes.remove(node, &key, id);
         self.grant_locks(node);
-        self.leave_caching(id, node, file.caching);
+        if doomed_now && !deletes {
+            // Others have it open, some perhaps only because nothing told them to close it.
+            self.take_away(node, LeaseState::HANDLE_CACHING, holder);
+        }
+        if file.wrote {
+            // What a directory lists of a file is brought up to date when it is closed.
+            self.break_parent(file.caching.parent, &key);
+        }
         if !deletes {
             self.resume(node);
         }

@@ -151,7 +151,7 @@ impl FileServer {
         }
     }
 
-    pub(super) fn take_away(&mut self, node: NodeId, cut: LeaseState, own: Holder) {
+    pub(crate) fn take_away(&mut self, node: NodeId, cut: LeaseState, own: Holder) {
         let due = self.break_deadline();
         for each in self.caching.take_away(node, cut, own, due) {
             self.send_break(node, each);
@@ -164,7 +164,7 @@ impl FileServer {
 
     /// Tells a holder, or lets it lose everything when it cannot be told.
     pub(super) fn send_break(&mut self, node: NodeId, told: Break) {
-        let Break { holder, from, to, due } = told;
+        let Break { holder, from, to, due, again } = told;
         let teller = match holder {
             Holder::Nobody => None,
             Holder::Open(id) => self.reachable(id),
@@ -190,7 +190,7 @@ impl FileServer {
             }),
             Holder::Lease(id) => {
                 let Some(lease) = self.caching.leases.get_mut(id) else { return };
-                if lease.version_2 {
+                if lease.version_2 && !again {
                     lease.epoch = lease.epoch.wrapping_add(1);
                 }
                 let flags =

@@ -163,7 +163,7 @@ impl FileServer {
             Holder::Lease(id) => self.caching.leases.get(id).map_or(0, |lease| lease.counting),
         };
         let alone = self.caching.counting(node) <= own;
-        let locked = self.nodes.get(node).is_some_and(|node| node.locks.len() > 0);
+        let locked = self.nodes.get(node).is_some_and(|node| !node.locks.is_empty());
         let before = self.caching.holders(node).map_or(LeaseState::empty(), |holders| holders.state(holder));
         let granted = match self.caching.holders(node) {
             Some(holders) => holders.grantable(holder, wanted, alone, locked),

@@ -62,6 +62,8 @@ pub(crate) struct Break {
     pub(crate) to: LeaseState,
     /// By when it has to be acknowledged, if it has to be.
     pub(crate) due: Option<Instant>,
+    /// One more step of a break that was told before.
+    pub(crate) again: bool,
 }
 
 /// Why an acknowledgement is refused.
@@ -214,7 +216,7 @@ impl Holders {
         let more = (grip.keeps != accepted).then(|| {
             // Windows goes down step by step from here: the handle first, then the rest.
             let to = if accepted == READ | HANDLE { READ } else { grip.keeps };
-            let more = begin(holder, &mut grip, to, due);
+            let more = Break { again: true, ..begin(holder, &mut grip, to, due) };
             grip.again = grip.breaking.is_some();
             more
         });
@@ -283,5 +285,5 @@ fn begin(holder: Holder, grip: &mut Grip, to: LeaseState, due: Instant) -> Break
         Some(due) => grip.breaking = Some((to, due)),
         None => grip.state = to,
     }
-    Break { holder, from, to, due }
+    Break { holder, from, to, due, again: false }
 }

@@ -141,8 +141,8 @@ impl FileServer {
         self.file(id).and_then(|file| file.caching.lease).map_or(Holder::Open(id), Holder::Lease)
     }
 
-    /// An open is out of the tables: what it held alone is free.
-    pub(crate) fn leave_caching(&mut self, id: OpenId, node: crate::storage::NodeId, caching: OpenCaching) {
+    /// An open is out of the tables: what it held alone is free. Gives in whose name it held it.
+    pub(crate) fn leave_caching(&mut self, id: OpenId, node: crate::storage::NodeId, caching: OpenCaching) -> Holder {
         let gone = match caching.lease {
             None => Some(Holder::Open(id)),
             Some(lease) => {
@@ -151,5 +151,6 @@ impl FileServer {
             }
         };
         self.caching.leave(node, gone, caching.counts);
+        caching.lease.map_or(Holder::Open(id), Holder::Lease)
     }
 }
