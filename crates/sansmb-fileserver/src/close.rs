@@ -9,7 +9,9 @@
 
 use sansmb::{
     server::{Request, Token, op},
-    wire::{CloseFlags, CloseRequest, CloseResponse, CompletionFilter, LeaseState, NtStatus, fscc::NotifyAction},
+    wire::{
+        CloseFlags, CloseRequest, CloseResponse, CompletionFilter, LeaseState, NtStatus, fscc::NotifyAction,
+    },
 };
 
 use crate::{

@@ -142,7 +142,12 @@ impl FileServer {
     }
 
     /// An open is out of the tables: what it held alone is free. Gives in whose name it held it.
-    pub(crate) fn leave_caching(&mut self, id: OpenId, node: crate::storage::NodeId, caching: OpenCaching) -> Holder {
+    pub(crate) fn leave_caching(
+        &mut self,
+        id: OpenId,
+        node: crate::storage::NodeId,
+        caching: OpenCaching,
+    ) -> Holder {
         let gone = match caching.lease {
             None => Some(Holder::Open(id)),
             Some(lease) => {
