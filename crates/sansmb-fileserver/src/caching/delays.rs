@@ -1,4 +1,4 @@
-//! Requests that wait until others have given something up.
+//! Requests that wait until others have given something up. They wait in compounds too: not for ever.
 
 use sansmb::{
     server::{Token, op},
@@ -27,7 +27,7 @@ impl FileServer {
     ) {
         let (open, request) = (creating.id(), creating.request());
         let id = self.caching.next_delay(node);
-        if let Err(status) = self.wait(request, Waiting::Break(id)) {
+        if let Err(status) = self.wait(request, false, Waiting::Break(id)) {
             return self.refuse(*creating, None, status);
         }
         self.caching.delay(id, Delayed { open, own, bits, what: Operation::Create(creating) });
@@ -43,7 +43,7 @@ impl FileServer {
         buffer: &[u8],
     ) {
         let id = self.caching.next_delay(node);
-        if let Err(status) = self.wait(token.id(), Waiting::Break(id)) {
+        if let Err(status) = self.wait(token.id(), false, Waiting::Break(id)) {
             return self.fail(token, status);
         }
         let own = self.holder_of(open);
