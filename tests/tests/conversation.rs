@@ -1,8 +1,8 @@
 //! The conversations of [MS-SMB2] chapter 4: our client emits their requests and our server their
 //! responses, byte for byte, given the same GUIDs, times, tokens and ids.
 //!
-//! What is left out: 4.8 from its second connection on and 4.9, which bind a session to a second
-//! channel, and 4.10, which negotiates the security of QUIC; neither is built yet.
+//! What is left out: 4.8 from its second connection on and 4.9, where the client binds a session to a
+//! second channel, which ours does not yet, and 4.10, which negotiates the security of QUIC.
 
 use std::{collections::VecDeque, path::Path, sync::Arc};
 

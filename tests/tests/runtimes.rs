@@ -2,8 +2,10 @@
 
 use std::{
     io::{BufRead, Read, Write},
-    sync::Arc,
+    sync::{Arc, mpsc},
+    task::{Context, Poll, Wake, Waker},
     thread,
+    time::Duration,
 };
 
 use sansmb_blocking::{
@@ -177,4 +179,46 @@ fn an_adapter_is_enough_to_name_the_traits() {
     takes(ThreadRuntime);
     takes(TokioRuntime);
     takes(SmolRuntime::default());
+}
+
+/// A task that is woken may run at once, in the middle of `wake`: it must find no lock taken.
+struct Reenter {
+    session: Session,
+    woken: mpsc::SyncSender<()>,
+}
+
+impl Wake for Reenter {
+    fn wake(self: Arc<Self>) {
+        let mut another = Box::pin(self.session.share("IPC$"));
+        let _ = another.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(another);
+        let _ = self.woken.try_send(());
+    }
+}
+
+#[test]
+fn whoever_is_woken_may_use_the_connection_at_once() {
+    let (server, files) = config();
+    let server = sansmb_blocking::bind(LOCAL.into(), server, files).unwrap();
+    let (port, handle) = (server.local_addr().unwrap().port(), server.handle());
+    let server = thread::spawn(|| block_on(server.run()));
+    let session = block_on(async {
+        let config = Connection::default_config();
+        let connection = Connection::connect(&ThreadRuntime, "127.0.0.1", port, config).await?;
+        connection.log_on(credentials()).await
+    })
+    .unwrap();
+    let (woken, wakes) = mpsc::sync_channel(1);
+    let waker = Waker::from(Arc::new(Reenter { session: session.clone(), woken }));
+    let mut share = Box::pin(session.share("files"));
+    let mut cx = Context::from_waker(&waker);
+    let share = loop {
+        if let Poll::Ready(share) = share.as_mut().poll(&mut cx) {
+            break share;
+        }
+        wakes.recv_timeout(Duration::from_secs(20)).expect("woken, and not stuck");
+    };
+    share.unwrap();
+    handle.stop();
+    server.join().unwrap();
 }

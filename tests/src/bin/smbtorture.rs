@@ -1,15 +1,19 @@
 //! Runs smbtorture's tests against `sansmb serve`, several at a time, and compares what comes of them
 //! with what is expected.
 //!
-//!     cargo run -p sansmb-tests --bin smbtorture -- [OPTION]... [PATTERN]...
+//! ```text
+//! cargo run -p sansmb-tests --bin smbtorture -- [OPTION]... [PATTERN]...
+//! ```
 //!
 //! A PATTERN is a part of a test's name; without one, all run.
 //!
-//!     --backend local|memory             what holds the files [local]
-//!     --runtime tokio|smol|blocking      what runs the server's sockets [tokio]
-//!     --jobs N                           tests at a time [three to a core]
-//!     --sansmb PROGRAM                   a program instead of the one that is built first
-//!     --tsv FILE                         outcome, name, seconds and words of each test
+//! ```text
+//! --backend local|memory             what holds the files [local]
+//! --runtime tokio|smol|blocking      what runs the server's sockets [tokio]
+//! --jobs N                           tests at a time [three to a core]
+//! --sansmb PROGRAM                   a program instead of the one that is built first
+//! --tsv FILE                         outcome, name, seconds and words of each test
+//! ```
 //!
 //! Ends with 1 when something unexpected came of a test. Those are tried once more, alone: a test that
 //! passes then is told as unsteady, not as wrong.

@@ -190,6 +190,11 @@ fn answers_to_smbclient_are_well_formed() {
         let options =
             [format!("--option=client max protocol={protocol}"), format!("--client-protection={protection}")];
         let said = peers::smbclient(server.port(), "share", &options, visit).unwrap();
+        let complaints = String::from_utf8_lossy(&said.stdout);
+        let complaints = complaints.lines().filter(|line| line.contains("NT_STATUS_"));
+        // Files have no short names here.
+        let expected = |line: &&str| line.contains("absent.txt") || line.contains("getting alt name");
+        assert!(complaints.clone().all(|line| expected(&line)), "{protocol}: {said:?}");
         let list = Command::new("smbclient")
             .args(["-p", &server.port().to_string(), "-U", "tester%Passw0rd!", "-L", "127.0.0.1"])
             .args(&options)

@@ -53,6 +53,13 @@ impl Naming {
         replace: bool,
         ignore_readonly: bool,
     ) -> Result<Self, NtStatus> {
+        // [MS-FSA] 2.1.5.15.7: a backslash in front of a link's name is the root, where it begins anyway.
+        let name = match name.as_bytes() {
+            [b'\\', 0, rest @ ..] if link => {
+                Utf16::new(rest, "name", 0).map_err(|_| NtStatus::OBJECT_NAME_INVALID)?
+            }
+            _ => name,
+        };
         let name = Name::parse(name)?;
         if name.path.0.is_empty() {
             return Err(NtStatus::INVALID_PARAMETER);

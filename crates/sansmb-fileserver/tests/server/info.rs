@@ -321,6 +321,22 @@ fn hard_links_are_names_of_their_own() {
     world.assert_empty();
 }
 
+/// [MS-FSA] 2.1.5.15.7; smbclient makes its links so.
+#[test]
+fn a_backslash_in_front_of_a_link_is_the_root() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.put(&mut world, "one", b"data");
+    let one = client.open(&mut world, "one", ALL);
+    let two = Utf16Buf::new(r"\two");
+    let link = FileLinkInfo { replace_if_exists: false, root_directory: 0, name: two.as_utf16() };
+    assert_eq!(client.set(&mut world, one, &link), NtStatus::SUCCESS);
+    assert_eq!(client.create_status(&mut world, "two", open()), NtStatus::SUCCESS);
+    let twice = Utf16Buf::new(r"\\four");
+    let link = FileLinkInfo { replace_if_exists: false, root_directory: 0, name: twice.as_utf16() };
+    assert_eq!(client.set(&mut world, one, &link), NtStatus::INVALID_PARAMETER);
+}
+
 #[test]
 fn extended_dispositions_are_understood() {
     let mut world = World::new();
