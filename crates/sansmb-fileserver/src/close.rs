@@ -20,7 +20,7 @@ use crate::{
     opens::{FileOpen, Object, OpenId},
     server::FileServer,
     session::GroupId,
-    storage::{Changes, Done, Existence, Handle, Job, Metadata, Outcome, Rights, Want},
+    storage::{Changes, Done, Existence, Handle, Job, Metadata, NodeId, Outcome, Rights, Want},
     task::Task,
 };
 
@@ -46,6 +46,9 @@ pub(crate) struct Closing {
     stage: Stage,
     /// It took the name with it.
     deletes: bool,
+    /// What has the name: the file or stream that was open, or the file that a stream belongs to.
+    node: NodeId,
+    directory: bool,
     metadata: Option<Metadata>,
 }
 
@@ -114,7 +117,7 @@ impl FileServer {
         let Object::File(file) = open.object else {
             return self.answer_close(reply, None);
         };
-        let key = PathKey::new(file.share.volume, &file.path);
+        let mut key = file.key();
         let holder = self.leave_caching(id, file.node, file.caching);
         let mut deletes = false;
         let mut doomed_now = false;
@@ -124,15 +127,13 @@ impl FileServer {
             if let Some(link) = node.links.get_mut(&key) {
                 doomed_now = file.delete_on_close && !link.delete_pending;
                 link.delete_pending |= file.delete_on_close;
-                let last = link.opens.len() == 1 && link.opens.contains(&id);
-                deletes = last && link.delete_pending && !link.unlinking;
-                link.unlinking |= deletes;
+                deletes = link.goes_with(id);
             }
         }
         if doomed_now && file.directory {
             self.end_watches_at(&key, NtStatus::DELETE_PENDING);
         }
-        let node = file.node;
+        let mut node = file.node;
         self.nodes.remove(node, &key, id);
         self.grant_locks(node);
         if doomed_now && !deletes {
@@ -141,14 +142,20 @@ impl FileServer {
         }
         if file.wrote {
             // What a directory lists of a file is brought up to date when it is closed.
-            self.break_parent(file.caching.parent, &key);
+            self.break_parent(file.caching.parent, &file.file_key());
         }
         if !deletes {
             self.resume(node);
         }
+        if file.stream.is_some() && self.leave_file(&file, id) {
+            // The stream goes with the file.
+            self.nodes.forget(node, &key);
+            (node, key, deletes) = (node.whole(), file.file_key(), true);
+        }
         let restore = file.frozen.is_set() && file.wrote;
         let stage = if restore && !deletes { Stage::Restore } else { Stage::Unlink };
-        let closing = Closing { file, reply, key, stage, deletes, metadata: None };
+        let directory = file.directory;
+        let closing = Closing { file, reply, key, stage, deletes, node, directory, metadata: None };
         if stage == Stage::Restore {
             self.close_next(Box::new(closing))
         } else {
@@ -156,10 +163,24 @@ impl FileServer {
         }
     }
 
+    /// Counts an open of a stream out of its file; whether the file goes with it.
+    fn leave_file(&mut self, open: &FileOpen, id: OpenId) -> bool {
+        let (node, key) = (open.node.whole(), open.file_key());
+        let mut goes = false;
+        if let Some(file) = self.nodes.get_mut(node) {
+            file.stream_modes.remove(open.claim);
+            goes = file.links.get_mut(&key).is_some_and(|link| link.goes_with(id));
+        }
+        self.nodes.remove(node, &key, id);
+        goes
+    }
+
     fn after_restore(&mut self, mut closing: Box<Closing>) {
         closing.stage = if !closing.deletes {
             Stage::Look
-        } else if closing.file.handle_path == closing.file.path {
+        } else if closing.node == closing.file.node
+            && (closing.file.stream.is_some() || closing.file.handle_path == closing.file.path)
+        {
             Stage::Unlink
         } else {
             Stage::Reopen
@@ -201,7 +222,8 @@ impl FileServer {
         match closing.stage {
             Stage::Restore => self.after_restore(closing),
             Stage::Reopen => match outcome {
-                Ok(Done::Opened { handle, metadata, .. }) if metadata.node == closing.file.node => {
+                Ok(Done::Opened { handle, metadata, .. }) if metadata.node == closing.node => {
+                    closing.directory = metadata.is_directory();
                     closing.stage = Stage::UnlinkThrough(handle);
                     self.close_next(closing);
                 }
@@ -231,15 +253,24 @@ impl FileServer {
 
     /// The name is removed, or could not be: a directory, say, that got an entry meanwhile.
     fn unlinked(&mut self, mut closing: Box<Closing>, done: bool) {
-        let node = closing.file.node;
+        let node = closing.node;
         self.nodes.forget(node, &closing.key);
         if done {
             self.note_deleted(node);
-            let kind =
-                if closing.file.directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
-            let (volume, path) = (closing.file.share.volume, closing.file.path.clone());
-            self.report_path(volume, &path, NotifyAction::REMOVED, kind);
-            self.break_parent(closing.file.caching.parent, &closing.key);
+            let stream = closing.file.stream_path().filter(|_| node.stream != 0);
+            let (action, kind) = if stream.is_some() {
+                (NotifyAction::REMOVED_STREAM, CompletionFilter::STREAM_NAME)
+            } else if closing.directory {
+                (NotifyAction::REMOVED, CompletionFilter::DIR_NAME)
+            } else {
+                (NotifyAction::REMOVED, CompletionFilter::FILE_NAME)
+            };
+            let volume = closing.file.share.volume;
+            let path = stream.unwrap_or_else(|| closing.file.path.clone());
+            self.report_path(volume, &path, action, kind);
+            if node.stream == 0 {
+                self.break_parent(closing.file.caching.parent, &closing.key);
+            }
         }
         self.resume(node);
         closing.deletes = done;

@@ -58,6 +58,8 @@ pub struct ShareConfig {
     pub access: Access,
     /// Clients may watch its directories. Otherwise CHANGE_NOTIFY gives NOT_IMPLEMENTED.
     pub change_notify: bool,
+    /// Whether its files have named streams, where its storage has them.
+    pub named_streams: bool,
 }
 
 impl ShareConfig {
@@ -71,6 +73,7 @@ impl ShareConfig {
             encrypt: false,
             access: Access::Users,
             change_notify: true,
+            named_streams: true,
         }
     }
 }

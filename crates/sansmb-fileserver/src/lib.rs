@@ -40,7 +40,7 @@ mod share_modes;
 mod shares;
 pub mod storage;
 mod task;
-mod text;
+pub mod text;
 mod tree;
 
 pub use action::{Action, JobId, Response};

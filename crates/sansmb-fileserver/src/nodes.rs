@@ -6,11 +6,11 @@ use crate::{
     lock::LockWaiter,
     locks::Locks,
     opens::OpenId,
-    share_modes::ShareModes,
+    share_modes::{Claim, ShareModes},
     shares::Volume,
     storage::{NodeId, SharePath},
     task::Append,
-    text::fold_path,
+    text::{fold, fold_path},
 };
 
 /// A path of a volume without regard to case. Everything beneath a directory sorts right after it.
@@ -25,7 +25,14 @@ impl PathKey {
         Self { volume, path: fold_path(path) }
     }
 
-    /// The directory that it is in; none for the root.
+    /// One of its named streams: beneath the file, and so right behind it.
+    pub(crate) fn of_stream(&self, name: &str) -> Self {
+        let mut path = self.path.clone();
+        path.0.push(format!(":{}", fold(name)).into());
+        Self { volume: self.volume, path }
+    }
+
+    /// The directory that it is in, or the file that has the stream; none for the root.
     pub(crate) fn parent(&self) -> Option<Self> {
         let (_, parent) = self.path.0.split_last()?;
         Some(Self { volume: self.volume, path: SharePath(parent.to_vec()) })
@@ -43,7 +50,9 @@ impl PathKey {
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     pub(crate) share_modes: ShareModes,
-    /// The names under which it is open.
+    /// The same of all its named streams together.
+    pub(crate) stream_modes: ShareModes,
+    /// The names under which it or one of its streams is open.
     pub(crate) links: BTreeMap<PathKey, Link>,
     pub(crate) locks: Locks,
     /// Requests that wait for a lock, oldest first.
@@ -62,6 +71,17 @@ pub(crate) struct Link {
     pub(crate) delete_pending: bool,
     /// It is going away right now.
     pub(crate) unlinking: bool,
+}
+
+impl Link {
+    /// Whether the name goes away with this open, which is the last that has it; then it is on its
+    /// way.
+    pub(crate) fn goes_with(&mut self, open: OpenId) -> bool {
+        let last = self.opens.len() == 1 && self.opens.contains(&open);
+        let goes = last && self.delete_pending && !self.unlinking;
+        self.unlinking |= goes;
+        goes
+    }
 }
 
 /// All files that are open.
@@ -86,6 +106,19 @@ impl Nodes {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
+    }
+
+    /// Whether an open with `claim` can stand beside those that there are on the same stream and
+    /// on the file as a whole.
+    pub(crate) fn allow(&self, id: NodeId, claim: Claim) -> bool {
+        let own = self.nodes.get(&id).is_none_or(|node| node.share_modes.allow(claim));
+        own && self.nodes.get(&id.whole()).is_none_or(|file| {
+            if id.stream == 0 {
+                file.stream_modes.allow_deletion(claim)
+            } else {
+                file.share_modes.allow_stream(claim)
+            }
+        })
     }
 
     /// The open file of that name.

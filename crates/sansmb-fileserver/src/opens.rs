@@ -11,6 +11,7 @@ use crate::{
     caching::OpenCaching,
     close::CloseReply,
     directory::Listing,
+    nodes::PathKey,
     notify::Watch,
     pipes::Pipe,
     share_modes::Claim,
@@ -65,6 +66,8 @@ pub(crate) struct FileOpen {
     pub(crate) handle: Handle,
     pub(crate) node: NodeId,
     pub(crate) directory: bool,
+    /// The named stream that it is on.
+    pub(crate) stream: Option<Arc<str>>,
     /// Its name, which changes when somebody renames it.
     pub(crate) path: SharePath,
     /// The name that the storage's handle goes by: not the same once another open renamed the file.
@@ -73,6 +76,8 @@ pub(crate) struct FileOpen {
     pub(crate) caching: OpenCaching,
     pub(crate) delete_on_close: bool,
     pub(crate) position: u64,
+    /// The extended attribute that a query gives next.
+    pub(crate) next_ea: usize,
     pub(crate) mode: CreateOptions,
     pub(crate) locks: usize,
     pub(crate) listing: Option<Listing>,
@@ -95,6 +100,30 @@ pub(crate) struct Frozen {
     pub(crate) written: Option<FileTime>,
     pub(crate) accessed: Option<FileTime>,
     pub(crate) changed: Option<FileTime>,
+}
+
+impl FileOpen {
+    /// The name of its file, as [`crate::nodes::Nodes`] knows it.
+    pub(crate) fn file_key(&self) -> PathKey {
+        PathKey::new(self.share.volume, &self.path)
+    }
+
+    /// The name of what it is on: the file, or its stream.
+    pub(crate) fn key(&self) -> PathKey {
+        match &self.stream {
+            Some(stream) => self.file_key().of_stream(stream),
+            None => self.file_key(),
+        }
+    }
+
+    /// The path of its stream, as watchers hear it.
+    pub(crate) fn stream_path(&self) -> Option<SharePath> {
+        let stream = self.stream.as_ref()?;
+        let mut path = self.path.clone();
+        let file = path.0.pop().unwrap_or_default();
+        path.0.push(format!("{file}:{stream}").into());
+        Some(path)
+    }
 }
 
 impl Open {

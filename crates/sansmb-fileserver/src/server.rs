@@ -258,6 +258,8 @@ impl FileServer {
             Step::QueryFile(query) => self.query_file_done(open, *query, outcome),
             Step::QueryFs(query) => self.query_fs_done(open, *query, outcome),
             Step::SetFile(set) => self.set_file_step(open, *set, outcome),
+            Step::QueryEas(query) => self.query_eas_done(open, *query, outcome),
+            Step::RenameStream(renaming) => self.stream_rename_step(open, renaming, outcome),
             Step::Rename(renaming) => self.rename_step(open, renaming, outcome),
             Step::Copy(copying) => self.copy_step(open, copying, outcome),
             Step::Range(ranging) => self.ranges_step(open, ranging, outcome),
@@ -300,7 +302,7 @@ impl FileServer {
     pub(crate) fn job(&mut self, share: &Share, job: Job, task: Task) -> JobId {
         let id = self.next_job();
         self.next_job += 1;
-        if matches!(job, Job::Open { .. }) {
+        if matches!(job, Job::Open { .. }) || matches!(task, Task::Open(_)) {
             self.lookups.insert(id);
         }
         self.tasks.insert(id, task);
@@ -386,8 +388,7 @@ impl FileServer {
 
     /// The name of an open's file, as [`Nodes`] knows it.
     pub(crate) fn path_key(&self, id: OpenId) -> Option<PathKey> {
-        let file = self.file(id)?;
-        Some(PathKey::new(file.share.volume, &file.path))
+        Some(self.file(id)?.key())
     }
 
     /// Notes that a request waits, and tells the client, unless too many of its connection do. As with

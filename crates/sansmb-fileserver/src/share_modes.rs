@@ -56,6 +56,18 @@ impl ShareModes {
         !refused
     }
 
+    /// Whether the whole file may go as `claim` wants, while these opens are on its streams,
+    /// [MS-FSA] 2.1.5.1.2.1.
+    pub(crate) fn allow_deletion(&self, claim: Claim) -> bool {
+        !(claim.deletes && self.deny_delete > 0)
+    }
+
+    /// Whether a stream may be opened with `claim` while these opens are on the file itself: whoever
+    /// may delete the file may delete the stream with it.
+    pub(crate) fn allow_stream(&self, claim: Claim) -> bool {
+        !claim.counts() || claim.share.contains(ShareAccess::DELETE) || self.deleters == 0
+    }
+
     /// Counts an open in.
     pub(crate) fn add(&mut self, claim: Claim) {
         self.each(claim, |n| *n += 1);

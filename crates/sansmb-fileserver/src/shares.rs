@@ -83,6 +83,11 @@ impl Share {
         }
     }
 
+    /// Whether files have named streams.
+    pub(crate) fn named_streams(&self) -> bool {
+        self.config.named_streams && self.traits.named_streams
+    }
+
     /// What anybody may do on it at most.
     pub(crate) fn maximal_access(&self) -> AccessMask {
         if self.config.read_only || self.traits.read_only {

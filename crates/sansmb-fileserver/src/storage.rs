@@ -176,7 +176,8 @@ pub enum Job {
         /// What the handle will be used for.
         rights: Rights,
     },
-    /// The named streams of a file or directory. Ends with [`Done::Streams`].
+    /// The streams of a file or directory, in any order. A file's own data are the one without a
+    /// name. Ends with [`Done::Streams`].
     Streams {
         /// The file, or one of its streams.
         handle: Handle,
@@ -190,6 +191,12 @@ pub enum Job {
         to: Arc<str>,
         /// Whether a stream of that name is replaced.
         replace: bool,
+    },
+    /// Removes the named streams and the extended attributes of a file, as whoever overwrites it
+    /// expects. Ends with [`Done::Nothing`].
+    Strip {
+        /// The file.
+        handle: Handle,
     },
     /// The extended attributes of a file or directory. Ends with [`Done::ExtendedAttributes`].
     ExtendedAttributes {
@@ -475,6 +482,8 @@ pub struct Metadata {
     pub links: u32,
     /// Reparse tag, or zero.
     pub reparse_tag: u32,
+    /// What the extended attributes come to: see [`packed_size`].
+    pub ea_size: u32,
 }
 
 impl Metadata {
@@ -506,10 +515,10 @@ pub struct Entry {
     pub security: Option<Security>,
 }
 
-/// One named stream of a file.
+/// One stream of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// Its name.
+    /// Its name; nothing for the data of the file itself.
     pub name: Arc<str>,
     /// Length in bytes.
     pub length: u64,

@@ -10,7 +10,6 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
-mod fold;
 #[cfg(target_os = "linux")]
 mod local;
 mod memory;
@@ -19,9 +18,9 @@ mod run;
 mod slab;
 mod streams;
 
-pub use fold::{fold, same_name};
 #[cfg(target_os = "linux")]
 pub use local::{LocalDir, LocalOptions};
 pub use memory::{Memory, MemoryOptions};
 pub use readonly::{ReadOnly, Tree, TreeNode};
 pub use run::run;
+pub use sansmb_fileserver::text::{fold, same_name};

@@ -9,7 +9,7 @@ use std::{
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
     Completion, Done, Entry, Existence, Job, Metadata, NodeId, Outcome, Rights, Security, SharePath, Space,
-    Storage, StorageTraits, Want,
+    Storage, StorageTraits, StreamInfo, Want,
 };
 
 use crate::{
@@ -174,7 +174,14 @@ impl<T: Tree> ReadOnly<T> {
             Job::Security { handle } => get(handle).map(|_| Done::Security(Security::default())),
             Job::Flush { handle } => get(handle).map(|_| Done::Nothing),
             Job::OpenStream { .. } => Err(NtStatus::OBJECT_NAME_INVALID),
-            Job::Streams { handle } => get(handle).map(|_| Done::Streams(Vec::new())),
+            Job::Streams { handle } => {
+                let node = get(handle)?.node;
+                let (name, length) = (Arc::default(), node.length);
+                let allocated = length.checked_next_multiple_of(4096).unwrap_or(length);
+                let own = (!node.directory).then_some(StreamInfo { name, length, allocated });
+                Ok(Done::Streams(own.into_iter().collect()))
+            }
+            Job::ExtendedAttributes { handle } => get(handle).map(|_| Done::ExtendedAttributes(Vec::new())),
             Job::Space { handle } => {
                 get(handle).map(|_| Done::Space(Space { block: 4096, ..Space::default() }))
             }
@@ -191,6 +198,7 @@ impl<T: Tree> ReadOnly<T> {
             | Job::Link { .. }
             | Job::Unlink { .. }
             | Job::RenameStream { .. }
+            | Job::Strip { .. }
             | Job::SetExtendedAttributes { .. }
             | Job::Copy { .. }
             | Job::Zero { .. } => Err(NtStatus::MEDIA_WRITE_PROTECTED),
@@ -261,6 +269,7 @@ impl<T: Tree> ReadOnly<T> {
             attributes: if node.directory { FileAttributes::DIRECTORY } else { FileAttributes::READONLY },
             links: 1,
             reparse_tag: 0,
+            ea_size: 0,
         }
     }
 }

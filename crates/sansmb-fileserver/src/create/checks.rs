@@ -1,5 +1,7 @@
 //! What a CREATE asks for, checked before anything is looked up.
 
+use std::sync::Arc;
+
 use sansmb::wire::{
     AccessMask, CreateContext, CreateDisposition, CreateOptions, CreateRequest, FileAttributes, FileTime,
     NtStatus, OplockLevel, ShareAccess,
@@ -8,8 +10,9 @@ use sansmb::wire::{
 use super::path::{Name, Stream};
 use crate::{
     caching::LeaseWish,
+    info::eas,
     shares::Share,
-    storage::{Existence, Rights, SharePath, Want},
+    storage::{Existence, ExtendedAttribute, Rights, SharePath, Want},
 };
 
 /// Bits that no access mask has, [MS-FSA] 2.1.5.1.
@@ -51,6 +54,9 @@ const FOR_DIRECTORIES: CreateOptions = CreateOptions::DIRECTORY_FILE
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) path: SharePath,
+    /// The named stream; existence, rights and overwriting then concern the stream, and the kind its
+    /// file.
+    pub(crate) stream: Option<Arc<str>>,
     pub(crate) want: Want,
     pub(crate) existence: Existence,
     /// What a missing name means where it cannot be made.
@@ -72,20 +78,30 @@ pub(crate) struct Wish {
 }
 
 /// Create contexts that are answered or obeyed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Contexts {
     pub(crate) maximal_access: Option<Option<FileTime>>,
     pub(crate) on_disk_id: bool,
     pub(crate) allocation: Option<u64>,
     pub(crate) lease: Option<LeaseWish>,
+    /// Extended attributes of what is made.
+    pub(crate) attributes: Vec<ExtendedAttribute>,
 }
 
 impl Wish {
     /// Checks a request for a file on `share`.
     pub(crate) fn new(body: &CreateRequest<'_>, share: &Share) -> Result<Self, NtStatus> {
-        let contexts = Contexts::new(body)?;
+        let contexts = Contexts::new(body, share)?;
         let name = Name::parse(body.name)?;
         let options = check_options(body)?;
+        if !contexts.attributes.is_empty() && options.contains(CreateOptions::NO_EA_KNOWLEDGE) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let stream = match &name.stream {
+            Stream::Named(_) if !share.named_streams() => return Err(NtStatus::OBJECT_NAME_INVALID),
+            Stream::Named(stream) => Some(Arc::clone(stream)),
+            _ => None,
+        };
         let maximal = share.maximal_access();
         let (access, maximum_allowed) = check_access(body, options, maximal)?;
         let attributes = body.file_attributes;
@@ -116,6 +132,7 @@ impl Wish {
                 NtStatus::NOT_A_DIRECTORY
             },
             path: name.path,
+            stream,
             want,
             disposition: body.create_disposition,
             options,
@@ -165,7 +182,10 @@ impl Wish {
 
     /// What overwriting needs beyond what was asked for, [MS-FSA] 2.1.5.1.2.
     pub(crate) fn overwrite_access(&self) -> AccessMask {
-        let change = AccessMask::FILE_WRITE_EA | AccessMask::FILE_WRITE_ATTRIBUTES;
+        let change = match self.stream {
+            Some(_) => AccessMask::empty(),
+            None => AccessMask::FILE_WRITE_EA | AccessMask::FILE_WRITE_ATTRIBUTES,
+        };
         match self.disposition {
             CreateDisposition::SUPERSEDE => change | AccessMask::DELETE,
             CreateDisposition::OVERWRITE | CreateDisposition::OVERWRITE_IF => {
@@ -187,7 +207,7 @@ impl Wish {
 }
 
 impl Contexts {
-    fn new(body: &CreateRequest<'_>) -> Result<Self, NtStatus> {
+    fn new(body: &CreateRequest<'_>, share: &Share) -> Result<Self, NtStatus> {
         let mut contexts = Self::default();
         for context in body.contexts.iter() {
             match context {
@@ -196,7 +216,12 @@ impl Contexts {
                 CreateContext::AllocationSize(size) => contexts.allocation = Some(size),
                 CreateContext::RequestLease(lease) => contexts.lease = Some(lease.into()),
                 CreateContext::RequestLeaseV2(lease) => contexts.lease = Some(lease.into()),
-                CreateContext::EaBuffer(eas) if !eas.is_empty() => return Err(NtStatus::EAS_NOT_SUPPORTED),
+                CreateContext::EaBuffer(eas) if !eas.is_empty() => {
+                    if !share.traits.extended_attributes {
+                        return Err(NtStatus::EAS_NOT_SUPPORTED);
+                    }
+                    contexts.attributes = eas::parse(eas)?;
+                }
                 // There are no earlier versions, and no durable opens to come back to.
                 CreateContext::TimewarpToken(time) if time.0 != 0 => {
                     return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
@@ -263,9 +288,12 @@ fn want(options: CreateOptions, name: &Name) -> Result<Want, NtStatus> {
         return Err(NtStatus::OBJECT_NAME_INVALID);
     }
     match name.stream {
-        Stream::Data if options.contains(CreateOptions::DIRECTORY_FILE) => Err(NtStatus::NOT_A_DIRECTORY),
+        Stream::Data | Stream::Named(_) if options.contains(CreateOptions::DIRECTORY_FILE) => {
+            Err(NtStatus::NOT_A_DIRECTORY)
+        }
         Stream::Index if non_directory => Err(NtStatus::FILE_IS_A_DIRECTORY),
         Stream::Data => Ok(Want::File),
+        Stream::Named(_) => Ok(Want::Any),
         Stream::Index => Ok(Want::Directory),
         Stream::Unsaid if options.contains(CreateOptions::DIRECTORY_FILE) || name.trailing_separator => {
             Ok(Want::Directory)

@@ -10,6 +10,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod path;
+mod streams;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -21,6 +22,7 @@ use sansmb::{
         CreateResponse, FileAttributes, NtStatus, fscc::NotifyAction,
     },
 };
+use streams::Base;
 
 use crate::{
     action::JobId,
@@ -50,13 +52,31 @@ pub(crate) struct Creating {
     tries: u8,
     action: CreateAction,
     stage: Stage,
+    /// The file, while its stream is being opened.
+    base: Option<Base>,
+    /// The file, while its attributes are looked at.
+    unknown: Option<Found>,
+    /// Its attributes were looked at: nothing in them must be understood.
+    known: bool,
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+struct Found {
+    handle: Handle,
+    metadata: Metadata,
+    created: bool,
+    path: SharePath,
 }
 
 /// How far a file that is in the table has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Truncate,
+    /// Streams and extended attributes go with the data.
+    Strip,
     Change,
+    Attributes,
     Reserve,
     Look,
 }
@@ -70,6 +90,24 @@ impl Creating {
     /// The request that asked for it.
     pub(crate) fn request(&self) -> RequestId {
         self.token.id()
+    }
+}
+
+impl Stage {
+    /// What comes next of that which a CREATE needs.
+    fn next(self, wish: &Wish, share: &Share) -> Self {
+        let on_stream = wish.stream.is_some();
+        let (next, needed) = match self {
+            Self::Truncate => {
+                let traits = &share.traits;
+                (Self::Strip, !on_stream && (traits.named_streams || traits.extended_attributes))
+            }
+            Self::Strip => (Self::Change, !on_stream),
+            Self::Change => (Self::Attributes, !on_stream && !wish.contexts.attributes.is_empty()),
+            Self::Attributes => (Self::Reserve, wish.contexts.allocation.is_some_and(|size| size > 0)),
+            Self::Reserve | Self::Look => return Self::Look,
+        };
+        if needed { next } else { next.next(wish, share) }
     }
 }
 
@@ -110,6 +148,9 @@ impl FileServer {
             tries: 0,
             action: CreateAction::OPENED,
             stage: Stage::Truncate,
+            base: None,
+            unknown: None,
+            known: false,
         };
         self.look_up(Box::new(creating));
     }
@@ -143,8 +184,11 @@ impl FileServer {
         let job = Job::Open {
             path: wish.path.clone(),
             want: wish.want,
-            existence: wish.existence,
-            rights: creating.rights,
+            existence: match wish.existence {
+                Existence::MustNotExist if wish.stream.is_some() => Existence::Either,
+                existence => existence,
+            },
+            rights: if wish.stream.is_some() { Rights::default() } else { creating.rights },
             attributes,
             no_follow: wish.options.contains(CreateOptions::OPEN_REPARSE_POINT),
             creator: None,
@@ -155,35 +199,66 @@ impl FileServer {
 
     /// The lookup is done.
     pub(crate) fn create_opened(&mut self, mut creating: Box<Creating>, job: JobId, outcome: Outcome) {
-        let (handle, metadata, created, path) = match outcome {
-            Ok(Done::Opened { handle, metadata, created, path, .. }) => (handle, metadata, created, path),
+        let Found { handle, metadata, created, path } = match outcome {
+            Ok(Done::Opened { handle, metadata, created, path, .. }) => {
+                Found { handle, metadata, created, path }
+            }
+            Ok(Done::OpenedStream { handle, metadata, created, name }) => {
+                creating.wish.stream = Some(name);
+                let path = creating.base.as_ref().map(|base| base.path.clone()).unwrap_or_default();
+                Found { handle, metadata, created, path }
+            }
+            Ok(Done::ExtendedAttributes(list)) => match creating.unknown.take() {
+                Some(found) if list.iter().all(|ea| !ea.need) => found,
+                found => {
+                    let handle = found.map(|found| found.handle);
+                    return self.refuse(*creating, handle, NtStatus::ACCESS_DENIED);
+                }
+            },
             Ok(_) => return self.refuse(*creating, None, NtStatus::INTERNAL_ERROR),
             Err(status) => return self.not_opened(creating, status),
         };
         if self.creating.get(&creating.id).is_none_or(|(_, doomed)| doomed.is_some()) {
             return self.refuse(*creating, Some(handle), NtStatus::FILE_CLOSED);
         }
-        if self.was_deleted(metadata.node, job) && creating.tries < MAX_TRIES {
+        let deleted = self.was_deleted(metadata.node, job) || self.was_deleted(metadata.node.whole(), job);
+        if deleted && creating.tries < MAX_TRIES {
             creating.tries += 1;
+            creating.known = false;
+            self.close_base(&mut creating);
             let share = creating.share.clone();
             self.job(&share, Job::Close { handle }, Task::Discard);
             return self.look_up(creating);
         }
-        let key = PathKey::new(creating.share.volume, &path);
-        if self.nodes.is_doomed(&key) {
+        let file_key = PathKey::new(creating.share.volume, &path);
+        let key = match &creating.wish.stream {
+            Some(stream) if creating.base.is_some() => file_key.of_stream(stream),
+            _ => file_key.clone(),
+        };
+        if self.nodes.is_doomed(&key) || self.nodes.is_doomed(&file_key) {
             return self.refuse(*creating, Some(handle), NtStatus::DELETE_PENDING);
         }
-        let granted = match grant(&creating.wish, &metadata, created) {
+        let ignorant = creating.wish.options.contains(CreateOptions::NO_EA_KNOWLEDGE);
+        if ignorant && !created && !creating.known && creating.share.traits.extended_attributes {
+            creating.known = true;
+            creating.unknown = Some(Found { handle, metadata, created, path });
+            let share = creating.share.clone();
+            self.job(&share, Job::ExtendedAttributes { handle }, Task::Open(creating));
+            return;
+        }
+        if let Some(name) = creating.wish.stream.clone().filter(|_| creating.base.is_none()) {
+            return self.open_stream(creating, name, handle, &metadata, created, path);
+        }
+        let judged = creating.base.as_ref().map_or(metadata, |base| base.judged(&metadata));
+        let granted = match grant(&creating.wish, &judged, created) {
             Ok(granted) => granted,
             Err(status) => return self.refuse(*creating, Some(handle), status),
         };
         // What an overwriting open does to the data counts against the share modes of others, but
         // is not a right that it keeps.
         let needed = if created { granted } else { granted | creating.wish.overwrite_access() };
-        let allowed = self
-            .nodes
-            .get(metadata.node)
-            .is_none_or(|node| node.share_modes.allow(Claim::new(needed, creating.wish.sharing)));
+        let claim = Claim::new(needed, creating.wish.sharing);
+        let allowed = self.nodes.allow(metadata.node, claim);
         let (node, overwrites) = (metadata.node, creating.wish.overwrites());
         let own = match self.asking(creating.id, &creating.wish, &creating.origin, node) {
             Ok(own) => own,
@@ -195,6 +270,8 @@ impl FileServer {
             Err(Obstacle::Wait(bits)) => {
                 let share = creating.share.clone();
                 self.job(&share, Job::Close { handle }, Task::Discard);
+                self.close_base(&mut creating);
+                creating.known = false;
                 return self.delay_create(creating, node, bits, own);
             }
         }
@@ -215,6 +292,10 @@ impl FileServer {
         self.creating.remove(&creating.id);
         let wish = &creating.wish;
         let claim = Claim::new(granted, wish.sharing);
+        let on_stream = creating.base.is_some();
+        if let Some(file) = key.parent().filter(|_| on_stream) {
+            self.nodes.add(metadata.node.whole(), file, creating.id).stream_modes.add(claim);
+        }
         let node = self.nodes.add(metadata.node, key, creating.id);
         node.share_modes.add(claim);
         let file = FileOpen {
@@ -222,12 +303,14 @@ impl FileServer {
             handle,
             node: metadata.node,
             directory: metadata.is_directory(),
+            stream: wish.stream.clone(),
             handle_path: path.clone(),
             path,
             claim,
             caching: OpenCaching::default(),
             delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
             position: 0,
+            next_ea: 0,
             mode: wish.options
                 & (CreateOptions::WRITE_THROUGH
                     | CreateOptions::SEQUENTIAL_ONLY
@@ -257,8 +340,11 @@ impl FileServer {
 
     /// The open is in the tables: does what is left to do, or answers.
     fn created(&mut self, mut creating: Box<Creating>, metadata: &Metadata, created: bool) {
+        if metadata.is_directory() {
+            creating.wish.contexts.allocation = None;
+        }
+        let base = self.close_base(&mut creating);
         let wish = &creating.wish;
-        let reserve = wish.contexts.allocation.is_some_and(|size| size > 0) && !metadata.is_directory();
         if created {
             creating.action = CreateAction::CREATED;
             let kind = if metadata.is_directory() {
@@ -266,10 +352,13 @@ impl FileServer {
             } else {
                 CompletionFilter::FILE_NAME
             };
-            self.report(creating.id, NotifyAction::ADDED, kind);
+            match base {
+                Some(base) => self.report_new_stream(creating.id, base.created()),
+                None => self.report(creating.id, NotifyAction::ADDED, kind),
+            }
             self.break_own_parent(creating.id);
-            if reserve {
-                creating.stage = Stage::Reserve;
+            creating.stage = Stage::Change.next(&creating.wish, &creating.share);
+            if creating.stage != Stage::Look {
                 return self.create_next(creating);
             }
         } else if wish.overwrites() {
@@ -293,13 +382,16 @@ impl FileServer {
             changes.attributes = Some(new_attributes(&creating.wish) | FileAttributes::ARCHIVE);
         }
         let allocation = creating.wish.contexts.allocation.unwrap_or(0);
+        let attributes = creating.wish.contexts.attributes.clone();
         self.job_on(
             id,
             |file| {
                 let handle = file.handle;
                 match stage {
                     Stage::Truncate => Job::SetLength { handle, length: 0 },
+                    Stage::Strip => Job::Strip { handle },
                     Stage::Change => Job::Change { handle, changes },
+                    Stage::Attributes => Job::SetExtendedAttributes { handle, changes: attributes },
                     Stage::Reserve => Job::Allocate { handle, length: allocation },
                     Stage::Look => Job::Stat { handle },
                 }
@@ -318,21 +410,31 @@ impl FileServer {
             (Stage::Look, Ok(Done::Metadata(metadata))) => return self.answer_create(*creating, &metadata),
             // Reserving is a hint, and not every storage can.
             (Stage::Reserve, Ok(_) | Err(NtStatus::NOT_SUPPORTED)) => Stage::Look,
-            (Stage::Truncate, Ok(_)) => Stage::Change,
+            (Stage::Truncate, Ok(_)) if creating.wish.stream.is_some() => {
+                let kind = CompletionFilter::SIZE | CompletionFilter::LAST_WRITE;
+                self.report(id, NotifyAction::MODIFIED, kind);
+                creating.stage.next(&creating.wish, &creating.share)
+            }
             (Stage::Change, Ok(_)) => {
                 self.report(
                     id,
                     NotifyAction::MODIFIED,
                     CompletionFilter::SIZE | CompletionFilter::LAST_WRITE | CompletionFilter::ATTRIBUTES,
                 );
-                if creating.wish.contexts.allocation.is_some_and(|size| size > 0) {
-                    Stage::Reserve
-                } else {
-                    Stage::Look
-                }
+                creating.stage.next(&creating.wish, &creating.share)
             }
-            (_, outcome) => {
+            (Stage::Truncate | Stage::Strip | Stage::Attributes, Ok(_)) => {
+                creating.stage.next(&creating.wish, &creating.share)
+            }
+            (stage, outcome) => {
                 let status = outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR);
+                // A file whose attributes cannot be kept is not made.
+                if stage == Stage::Attributes
+                    && creating.action == CreateAction::CREATED
+                    && let Some(file) = self.file_mut(id)
+                {
+                    file.delete_on_close = true;
+                }
                 self.fail(creating.token, status);
                 return self.begin_close(id, CloseReply::Nobody);
             }
@@ -342,6 +444,7 @@ impl FileServer {
 
     /// The lookup failed.
     fn not_opened(&mut self, mut creating: Box<Creating>, status: NtStatus) {
+        self.close_base(&mut creating);
         let wish = &creating.wish;
         let missing = status == NtStatus::OBJECT_NAME_NOT_FOUND;
         let refused = matches!(status, NtStatus::ACCESS_DENIED | NtStatus::MEDIA_WRITE_PROTECTED);
@@ -369,8 +472,9 @@ impl FileServer {
     }
 
     /// A CREATE ends before it is in the tables.
-    pub(crate) fn refuse(&mut self, creating: Creating, handle: Option<Handle>, status: NtStatus) {
-        if let Some(handle) = handle {
+    pub(crate) fn refuse(&mut self, mut creating: Creating, handle: Option<Handle>, status: NtStatus) {
+        self.close_base(&mut creating);
+        for handle in handle.into_iter().chain(creating.unknown.map(|found| found.handle)) {
             self.job(&creating.share, Job::Close { handle }, Task::Discard);
         }
         if let Some(session) = self.sessions.get_mut(&creating.origin.session) {
@@ -456,7 +560,10 @@ fn grant(wish: &Wish, metadata: &Metadata, created: bool) -> Result<AccessMask, 
             maximal.remove(writing);
         }
         if wish.overwrites() {
-            let kept = FileAttributes::HIDDEN | FileAttributes::SYSTEM;
+            let kept = match wish.stream {
+                Some(_) => FileAttributes::empty(),
+                None => FileAttributes::HIDDEN | FileAttributes::SYSTEM,
+            };
             if !(wish.attributes & kept).contains(attributes & kept)
                 || !wish.maximal.contains(wish.overwrite_access())
             {

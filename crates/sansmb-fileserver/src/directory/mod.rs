@@ -275,7 +275,7 @@ impl Query {
             end_of_file: metadata.length,
             allocation_size: metadata.allocated,
             attributes: shown_attributes(metadata.attributes),
-            ea_size: if reparse && !extended { metadata.reparse_tag } else { 0 },
+            ea_size: if reparse && !extended { metadata.reparse_tag } else { metadata.ea_size },
             file_id: metadata.node.file.into(),
             reparse_tag: if extended { metadata.reparse_tag } else { 0 },
             name: name.as_utf16(),

@@ -65,6 +65,8 @@ impl FileServer {
                     | FsAttributes::PERSISTENT_ACLS
                     | FsAttributes::SUPPORTS_SPARSE_FILES;
                 attributes.set(FsAttributes::READ_ONLY_VOLUME, read_only);
+                attributes.set(FsAttributes::NAMED_STREAMS, file.share.named_streams());
+                attributes.set(FsAttributes::SUPPORTS_EXTENDED_ATTRIBUTES, traits.extended_attributes);
                 let info = FsAttributeInfo {
                     attributes,
                     maximum_component_name_length: traits.max_name_len,

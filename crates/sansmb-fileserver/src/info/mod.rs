@@ -1,14 +1,18 @@
 //! QUERY_INFO and SET_INFO, [MS-SMB2] 3.3.5.20 and 3.3.5.21.
 
+pub(crate) mod eas;
 mod fs;
 mod query;
 mod rename;
+mod rename_stream;
 mod security;
 mod set;
 
+pub(crate) use eas::QueryEas;
 pub(crate) use fs::QueryFs;
 pub(crate) use query::QueryFile;
 pub(crate) use rename::Renaming;
+pub(crate) use rename_stream::StreamRenaming;
 use sansmb::{
     server::{Failure, Reply, Request, op},
     wire::{
@@ -32,6 +36,7 @@ impl FileServer {
         let pipe = matches!(self.opens.get(&id).map(|open| &open.object), Some(Object::Pipe(_)));
         match body.info_type {
             InfoType::FILE if pipe => self.query_pipe(id, token, FileInfoClass(body.info_class), limit),
+            InfoType::FILE if body.info_class == FileInfoClass::FULL_EA.0 => self.query_eas(id, token, &body),
             InfoType::FILE => self.query_file(id, token, FileInfoClass(body.info_class), limit),
             InfoType::FILESYSTEM if !pipe => self.query_fs(id, token, FsInfoClass(body.info_class), limit),
             InfoType::SECURITY => self.query_security(id, token, body.additional_information, limit),

@@ -1,9 +1,9 @@
 //! What is known of a file, [MS-FSA] 2.1.5.12.
 
 use sansmb::{
-    server::{Token, op},
+    server::{Failure, Reply, Token, op},
     wire::{
-        AccessMask, CreateOptions, FileAttributes, NtStatus, Structure, Utf16Buf,
+        AccessMask, CreateOptions, NtStatus, QueryInfoResponse, Structure, Utf16Buf,
         fscc::{
             EntryWriter, FileAccessInfo, FileAlignmentInfo, FileAllInfo, FileAttributeTagInfo, FileBasicInfo,
             FileCompressionInfo, FileEaInfo, FileIdInfo, FileInfoClass, FileInternalInfo, FileModeInfo,
@@ -15,9 +15,10 @@ use sansmb::{
 use super::fit;
 use crate::{
     create::shown_attributes,
-    opens::OpenId,
+    nodes::PathKey,
+    opens::{FileOpen, OpenId},
     server::FileServer,
-    storage::{Done, Job, Metadata, Outcome, SharePath},
+    storage::{Done, Job, Metadata, Outcome, StreamInfo},
     task::Step,
 };
 
@@ -70,23 +71,29 @@ impl FileServer {
             FileInfoClass::POSITION => encode(&FilePositionInfo { current_byte_offset: file.position }),
             FileInfoClass::MODE => encode(&FileModeInfo { mode: file.mode.bits() }),
             FileInfoClass::ALIGNMENT => encode(&FileAlignmentInfo { alignment_requirement: 0 }),
-            FileInfoClass::EA => encode(&FileEaInfo { ea_size: 0 }),
             FileInfoClass::NAME => {
-                encode_named(&FileNameInfo { name: Utf16Buf::new(&absolute(&file.path)).as_utf16() })
+                encode_named(&FileNameInfo { name: Utf16Buf::new(&absolute(file)).as_utf16() })
             }
             FileInfoClass::NORMALIZED_NAME => {
-                encode_named(&FileNameInfo { name: Utf16Buf::new(&file.path.0.join("\\")).as_utf16() })
+                encode_named(&FileNameInfo { name: Utf16Buf::new(&relative(file)).as_utf16() })
             }
             FileInfoClass::ALTERNATE_NAME => return self.fail(token, NtStatus::OBJECT_NAME_NOT_FOUND),
-            FileInfoClass::FULL_EA if !open.may(AccessMask::FILE_READ_EA) => {
-                return self.fail(token, NtStatus::ACCESS_DENIED);
+            FileInfoClass::STREAM if limit < STREAM_LEN => {
+                return self.fail(token, NtStatus::INFO_LENGTH_MISMATCH);
             }
-            FileInfoClass::FULL_EA => return self.fail(token, NtStatus::NO_EAS_ON_FILE),
+            FileInfoClass::STREAM => {
+                let query = QueryFile { token, class, limit };
+                return self.job_on(
+                    id,
+                    |file| Job::Streams { handle: file.handle },
+                    Step::QueryFile(Box::new(query)),
+                );
+            }
             FileInfoClass::BASIC
             | FileInfoClass::STANDARD
             | FileInfoClass::INTERNAL
             | FileInfoClass::ALL
-            | FileInfoClass::STREAM
+            | FileInfoClass::EA
             | FileInfoClass::NETWORK_OPEN
             | FileInfoClass::ATTRIBUTE_TAG
             | FileInfoClass::COMPRESSION
@@ -110,6 +117,10 @@ impl FileServer {
         let QueryFile { token, class, limit } = query;
         let metadata = match outcome {
             Ok(Done::Metadata(metadata)) => metadata,
+            Ok(Done::Streams(streams)) => {
+                let shown = self.file(id).is_some_and(|file| file.share.named_streams());
+                return self.respond(token, list_streams(&streams, shown, limit));
+            }
             outcome => return self.fail(token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR)),
         };
         let (buffer, fixed) = match class {
@@ -117,7 +128,7 @@ impl FileServer {
             FileInfoClass::STANDARD => encode(&self.standard(id, &metadata)),
             FileInfoClass::INTERNAL => encode(&FileInternalInfo { index_number: metadata.node.file }),
             FileInfoClass::ALL => self.all(id, &metadata),
-            FileInfoClass::STREAM => streams(&metadata),
+            FileInfoClass::EA => encode(&FileEaInfo { ea_size: metadata.ea_size }),
             FileInfoClass::NETWORK_OPEN => encode(&FileNetworkOpenInfo {
                 creation_time: metadata.created,
                 last_access_time: metadata.accessed,
@@ -143,11 +154,13 @@ impl FileServer {
     }
 
     fn standard(&self, id: OpenId, metadata: &Metadata) -> FileStandardInfo {
-        let delete_pending = self.path_key(id).is_some_and(|key| self.nodes.is_doomed(&key));
+        let doomed = |key: &PathKey| self.nodes.is_doomed(key);
+        let delete_pending = self.path_key(id).is_some_and(|key| doomed(&key));
+        let file_goes = self.file(id).is_some_and(|file| doomed(&file.file_key()));
         FileStandardInfo {
             allocation_size: metadata.allocated,
             end_of_file: metadata.length,
-            number_of_links: metadata.links.saturating_sub(delete_pending.into()),
+            number_of_links: metadata.links.saturating_sub(file_goes.into()),
             delete_pending,
             directory: metadata.is_directory(),
         }
@@ -155,14 +168,14 @@ impl FileServer {
 
     fn all(&self, id: OpenId, metadata: &Metadata) -> Encoded {
         let (granted, position, mode, path) = match self.opens.get(&id).map(|open| (open, open.file())) {
-            Some((open, Some(file))) => (open.granted, file.position, file.mode, absolute(&file.path)),
+            Some((open, Some(file))) => (open.granted, file.position, file.mode, absolute(file)),
             _ => (AccessMask::empty(), 0, CreateOptions::empty(), String::new()),
         };
         encode_named(&FileAllInfo {
             basic: basic(metadata),
             standard: self.standard(id, metadata),
             internal: FileInternalInfo { index_number: metadata.node.file },
-            ea: FileEaInfo { ea_size: 0 },
+            ea: FileEaInfo { ea_size: metadata.ea_size },
             access: FileAccessInfo { access_flags: granted },
             position: FilePositionInfo { current_byte_offset: position },
             mode: FileModeInfo { mode: mode.bits() },
@@ -182,21 +195,28 @@ fn basic(metadata: &Metadata) -> FileBasicInfo {
     }
 }
 
-/// The data, which is the only stream that a file has so far. A directory has none.
-fn streams(metadata: &Metadata) -> Encoded {
-    let mut writer = EntryWriter::new(usize::MAX);
-    if !metadata.attributes.contains(FileAttributes::DIRECTORY) {
-        let name = Utf16Buf::new("::$DATA");
-        let entry =
-            StreamEntry { size: metadata.length, allocation_size: metadata.allocated, name: name.as_utf16() };
-        let _ = writer.push(&entry);
+/// As many streams as fit. A directory without named streams has none.
+fn list_streams(streams: &[StreamInfo], named: bool, limit: usize) -> Result<Reply<op::QueryInfo>, Failure> {
+    let mut writer = EntryWriter::new(limit);
+    let mut more = false;
+    for stream in streams.iter().filter(|stream| named || stream.name.is_empty()) {
+        let name = Utf16Buf::new(&format!(":{}:$DATA", stream.name));
+        let (size, allocation_size) = (stream.length, stream.allocated);
+        more = !writer.push(&StreamEntry { size, allocation_size, name: name.as_utf16() });
+        if more {
+            break;
+        }
     }
-    let buffer = writer.finish();
-    let least = if buffer.is_empty() { 0 } else { STREAM_LEN };
-    (buffer, least)
+    let reply = Reply::new(&QueryInfoResponse { buffer: &writer.finish() });
+    Ok(if more { reply.with_status(NtStatus::BUFFER_OVERFLOW) } else { reply })
 }
 
-/// A path from the root of its share on.
-fn absolute(path: &SharePath) -> String {
-    format!("\\{}", path.0.join("\\"))
+/// The name of a file and its stream from the root of the share on.
+fn relative(file: &FileOpen) -> String {
+    file.stream_path().as_ref().unwrap_or(&file.path).0.join("\\")
+}
+
+/// The same with a separator before it.
+fn absolute(file: &FileOpen) -> String {
+    format!("\\{}", relative(file))
 }

@@ -89,6 +89,9 @@ impl FileServer {
     fn check_rename(&self, id: OpenId, naming: &mut Naming) -> Result<Option<PathKey>, NtStatus> {
         let open = self.opens.get(&id).ok_or(NtStatus::FILE_CLOSED)?;
         let file = open.file().ok_or(NtStatus::INVALID_DEVICE_REQUEST)?;
+        if file.stream.is_some() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
         let source = PathKey::new(file.share.volume, &file.path);
         let target = PathKey::new(file.share.volume, &naming.to);
         if !naming.link {
@@ -221,8 +224,12 @@ impl FileServer {
         let opens = self.nodes.rename(node, &from, renaming.target.clone());
         for open in opens {
             if let Some(file) = self.file_mut(open) {
+                let before = file.stream.is_some().then(|| (file.node, file.key()));
                 file.path = new.clone();
-                if open == id {
+                if let Some((node, before)) = before {
+                    let after = file.key();
+                    self.nodes.rename(node, &before, after);
+                } else if open == id {
                     file.handle_path = new.clone();
                 }
             }

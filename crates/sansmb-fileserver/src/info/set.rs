@@ -1,5 +1,7 @@
 //! What is set of a file, [MS-FSA] 2.1.5.15.
 
+use std::sync::Arc;
+
 use sansmb::{
     server::{Token, op},
     wire::{
@@ -15,7 +17,7 @@ use sansmb::{
 
 use super::rename::Naming;
 use crate::{
-    create::checks::SETTABLE,
+    create::{checks::SETTABLE, path::stream_name},
     opens::OpenId,
     server::FileServer,
     storage::{Changes, Done, Job, Metadata, NodeId, Outcome},
@@ -49,6 +51,7 @@ enum Kind {
     /// A directory is looked into.
     DisposeDirectory,
     EndOfFile,
+    ExtendedAttributes,
     Allocation(u64),
     ValidData(u64),
 }
@@ -81,11 +84,14 @@ impl FileServer {
             FileInfoClass::MODE => self.set_mode(id, buffer),
             FileInfoClass::RENAME | FileInfoClass::RENAME_EX | FileInfoClass::LINK => {
                 return match naming(class, buffer) {
-                    Ok(naming) => self.rename(id, token, naming),
+                    Ok(New::Name(naming)) => self.rename(id, token, naming),
+                    Ok(New::Stream { to, replace }) => self.rename_stream(id, token, to, replace),
                     Err(status) => self.fail(token, status),
                 };
             }
-            FileInfoClass::FULL_EA => Err(NtStatus::EAS_NOT_SUPPORTED),
+            FileInfoClass::FULL_EA => {
+                self.set_eas(id, buffer).map(|job| Some((job, Kind::ExtendedAttributes)))
+            }
             FileInfoClass::SHORT_NAME => Err(NtStatus::NOT_SUPPORTED),
             FileInfoClass::PIPE | FileInfoClass::PIPE_REMOTE => Err(NtStatus::INVALID_PARAMETER),
             _ => Err(NtStatus::INVALID_INFO_CLASS),
@@ -144,6 +150,10 @@ impl FileServer {
                 } else {
                     Err(NtStatus::DIRECTORY_NOT_EMPTY)
                 }
+            }
+            (Kind::ExtendedAttributes, _) => {
+                self.eas_are_set(id);
+                Ok(None)
             }
             (Kind::EndOfFile, _) => {
                 self.report(id, NotifyAction::MODIFIED, CompletionFilter::SIZE);
@@ -249,7 +259,7 @@ impl FileServer {
             return Ok(None);
         }
         if flags.contains(DispositionFlags::DELETE) {
-            if file.path.0.is_empty() {
+            if file.path.0.is_empty() && file.stream.is_none() {
                 return Err(NtStatus::CANNOT_DELETE);
             }
             let ignore_readonly = flags.contains(DispositionFlags::IGNORE_READONLY_ATTRIBUTE);
@@ -375,7 +385,13 @@ fn decode<'m, S: Structure<'m>>(buffer: &'m [u8]) -> Result<S, NtStatus> {
     S::decode(buffer).map_err(|_| NtStatus::INVALID_PARAMETER)
 }
 
-fn naming(class: FileInfoClass, buffer: &[u8]) -> Result<Naming, NtStatus> {
+/// What is to have another name.
+enum New {
+    Name(Naming),
+    Stream { to: Arc<str>, replace: bool },
+}
+
+fn naming(class: FileInfoClass, buffer: &[u8]) -> Result<New, NtStatus> {
     let (name, root, replace, ignore_readonly) = match class {
         FileInfoClass::RENAME_EX => {
             let info = decode::<FileRenameInfoEx<'_>>(buffer)?;
@@ -399,5 +415,9 @@ fn naming(class: FileInfoClass, buffer: &[u8]) -> Result<Naming, NtStatus> {
     if root != 0 {
         return Err(NtStatus::INVALID_PARAMETER);
     }
-    Naming::new(name, class == FileInfoClass::LINK, replace, ignore_readonly)
+    let link = class == FileInfoClass::LINK;
+    if let Some(text) = name.to_text().filter(|text| !link && text.starts_with(':')) {
+        return Ok(New::Stream { to: stream_name(&text)?, replace });
+    }
+    Naming::new(name, link, replace, ignore_readonly).map(New::Name)
 }

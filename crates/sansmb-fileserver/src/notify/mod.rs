@@ -80,7 +80,20 @@ impl FileServer {
         }
         let Some(file) = self.file(id) else { return };
         let (volume, path) = (file.share.volume, file.path.clone());
-        self.report_path(volume, &path, action, kind);
+        let Some(stream) = file.stream_path() else {
+            return self.report_path(volume, &path, action, kind);
+        };
+        // What belongs to the stream is told of the stream, the rest of its file.
+        let mut own = CompletionFilter::empty();
+        own.set(CompletionFilter::STREAM_SIZE, kind.contains(CompletionFilter::SIZE));
+        own.set(CompletionFilter::STREAM_WRITE, kind.contains(CompletionFilter::LAST_WRITE));
+        let rest = kind.difference(CompletionFilter::SIZE);
+        if !own.is_empty() {
+            self.report_path(volume, &stream, NotifyAction::MODIFIED_STREAM, own);
+        }
+        if !rest.is_empty() {
+            self.report_path(volume, &path, action, rest);
+        }
     }
 
     /// Reports a change of a path.

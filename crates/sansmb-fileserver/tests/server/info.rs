@@ -32,7 +32,6 @@ fn o13_buffers_hold_the_fixed_part_or_are_refused() {
         (FileInfoClass::ALL, 104, 100 + 18),
         (FileInfoClass::NAME, 8, 4 + 18),
         (FileInfoClass::NORMALIZED_NAME, 8, 4 + 16),
-        (FileInfoClass::STREAM, 32, 24 + 14),
     ] {
         assert_eq!(client.info(&mut world, file, class).len(), whole, "{class:?}");
         let short = client.query(&mut world, file, InfoType::FILE, class.0, fixed - 1);
@@ -41,6 +40,14 @@ fn o13_buffers_hold_the_fixed_part_or_are_refused() {
         assert_eq!(cut.status(), NtStatus::BUFFER_OVERFLOW, "{class:?}");
         assert_eq!(cut.body::<QueryInfoResponse<'_>>().buffer.len(), fixed as usize + 2);
     }
+    // Of streams there are whole entries only.
+    let stream = FileInfoClass::STREAM;
+    assert_eq!(client.info(&mut world, file, stream).len(), 24 + 14);
+    let short = client.query(&mut world, file, InfoType::FILE, stream.0, 31);
+    assert_eq!(short.status(), NtStatus::INFO_LENGTH_MISMATCH);
+    let cut = client.query(&mut world, file, InfoType::FILE, stream.0, 34);
+    assert_eq!(cut.status(), NtStatus::BUFFER_OVERFLOW);
+    assert!(cut.body::<QueryInfoResponse<'_>>().buffer.is_empty());
 }
 
 #[test]
@@ -63,7 +70,7 @@ fn classes_that_files_do_not_have_are_refused() {
     }
     assert_eq!(
         client.set_bytes(&mut world, file, FileInfoClass::FULL_EA, &[0; 16]),
-        NtStatus::EAS_NOT_SUPPORTED
+        NtStatus::INVALID_EA_NAME
     );
     assert_eq!(
         client.set_bytes(&mut world, file, FileInfoClass::ALL, &[0; 200]),

@@ -8,15 +8,19 @@ use std::{ffi::CString, os::fd::BorrowedFd};
 use rustix::{
     buffer::spare_capacity,
     fs::{
-        XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, listxattr, removexattr,
-        setxattr,
+        FileType, XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, listxattr,
+        removexattr, setxattr,
     },
     io::{Errno, Result},
 };
 use sansmb::wire::NtStatus;
 use sansmb_fileserver::storage::{ExtendedAttribute, merge_extended_attributes};
 
-use super::{errno::status, meta::descriptor, node::Node};
+use super::{
+    errno::status,
+    meta::{beneath, descriptor},
+    node::Node,
+};
 
 const NAMESPACE: &str = "user.";
 /// What starts with it is ours.
@@ -24,6 +28,8 @@ const OWN: &str = "sansmb.";
 const NEED: &str = "user.sansmb.need_ea";
 /// Most that Linux gives for the names, and for the value, of extended attributes.
 const MOST: usize = 64 * 1024;
+/// Room that mostly does.
+const FEW: usize = 256;
 
 /// Whether the file system has extended attributes.
 pub(super) fn possible(fd: BorrowedFd<'_>) -> bool {
@@ -58,6 +64,25 @@ pub(super) fn list(node: &Node) -> std::result::Result<Vec<ExtendedAttribute>, N
         }
     }
     Ok(list)
+}
+
+/// What the attributes of a file come to. A file without any costs one call.
+pub(super) fn size(fd: BorrowedFd<'_>, path_only: bool, kind: FileType) -> u32 {
+    if !matches!(kind, FileType::RegularFile | FileType::Directory) {
+        return 0;
+    }
+    On { fd, path: path_only.then(|| descriptor(fd).into_bytes()) }.size()
+}
+
+/// The same of a name in a directory that is no symbolic link.
+pub(super) fn size_at(dir: BorrowedFd<'_>, name: &[u8]) -> u32 {
+    On { fd: dir, path: Some(beneath(dir, name)) }.size()
+}
+
+/// Removes all attributes but our own.
+pub(super) fn clear(node: &Node) -> std::result::Result<(), NtStatus> {
+    let list = list(node)?;
+    if list.is_empty() { Ok(()) } else { replace(&On::new(node), &list, &[]).map_err(status) }
 }
 
 /// Sets attributes, all or none of them.
@@ -117,28 +142,53 @@ fn is_own(name: &str) -> bool {
 /// A file, by its descriptor or, where that was opened with O_PATH, by the path of the descriptor.
 struct On<'a> {
     fd: BorrowedFd<'a>,
-    path: Option<String>,
+    path: Option<Vec<u8>>,
 }
 
 impl<'a> On<'a> {
     fn new(node: &'a Node) -> Self {
-        Self { fd: node.fd(), path: node.path_only().then(|| descriptor(node.fd())) }
+        Self { fd: node.fd(), path: node.path_only().then(|| descriptor(node.fd()).into_bytes()) }
     }
 
     /// All names that are text.
     fn names(&self) -> Result<Vec<String>> {
-        let mut raw = Vec::with_capacity(MOST);
-        match &self.path {
-            Some(path) => listxattr(&**path, spare_capacity(&mut raw))?,
-            None => flistxattr(self.fd, spare_capacity(&mut raw))?,
-        };
+        let mut raw = Vec::with_capacity(FEW);
+        if self.list(&mut raw) == Err(Errno::RANGE) {
+            raw.reserve_exact(MOST);
+            self.list(&mut raw)?;
+        }
         let names = raw.split(|b| *b == 0).filter(|name| !name.is_empty() && name.is_ascii());
         Ok(names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect())
     }
 
+    fn list(&self, raw: &mut Vec<u8>) -> Result<()> {
+        match &self.path {
+            Some(path) => listxattr(&**path, spare_capacity(raw))?,
+            None => flistxattr(self.fd, spare_capacity(raw))?,
+        };
+        Ok(())
+    }
+
+    fn size(&self) -> u32 {
+        let mut sum = 0_usize;
+        for full in self.names().unwrap_or_default() {
+            let Some(name) = full.strip_prefix(NAMESPACE).filter(|name| !is_own(name)) else { continue };
+            let value = match &self.path {
+                Some(path) => getxattr(&**path, &*full, &mut [0_u8; 0][..]),
+                None => fgetxattr(self.fd, &*full, &mut [0_u8; 0][..]),
+            };
+            if let Ok(value) = value
+                && value > 0
+            {
+                sum += 5 + name.len() + value;
+            }
+        }
+        if sum == 0 { 0 } else { u32::try_from(sum + 4).unwrap_or(u32::MAX) }
+    }
+
     fn get(&self, name: &str) -> Result<Vec<u8>> {
-        let mut value = Vec::with_capacity(256);
-        for room in [256, MOST] {
+        let mut value = Vec::new();
+        for room in [FEW, MOST] {
             value.reserve_exact(room);
             let result = match &self.path {
                 Some(path) => getxattr(&**path, name, spare_capacity(&mut value)),

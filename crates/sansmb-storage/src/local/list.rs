@@ -7,11 +7,12 @@ use rustix::{
     io::Errno,
 };
 use sansmb::wire::NtStatus;
-use sansmb_fileserver::storage::{Done, Entry, Handle, Outcome};
+use sansmb_fileserver::storage::{Done, Entry, Handle, Metadata, Outcome};
 
 use super::{
     Fail, Inner,
     dirnames::{Scan, lock_for},
+    eas,
     errno::status,
     meta::{Kept, Stat},
     names,
@@ -99,14 +100,19 @@ impl Inner {
                 let unix = self.process.unix(&target);
                 let security =
                     if secure { Some(security::of(fd.as_fd(), true, kept.as_ref(), unix)?) } else { None };
-                let metadata = target.metadata(kept, self.dot(disk));
+                let ea_size = eas::size(fd.as_fd(), true, target.kind());
+                let metadata = Metadata { ea_size, ..target.metadata(kept, self.dot(disk)) };
                 return Ok(Some(Entry { name: name(), metadata, security }));
             }
         }
         let kept = if has_attributes(stat.kind()) { Kept::at(dir.fd(), disk) } else { None };
         let unix = self.process.unix(&stat);
         let security = if secure { Some(security::at(dir.fd(), disk, kept.as_ref(), unix)?) } else { None };
-        Ok(Some(Entry { name: name(), metadata: stat.metadata(kept, self.dot(disk)), security }))
+        let mut metadata = stat.metadata(kept, self.dot(disk));
+        if has_attributes(stat.kind()) && self.traits.extended_attributes {
+            metadata.ea_size = eas::size_at(dir.fd(), disk);
+        }
+        Ok(Some(Entry { name: name(), metadata, security }))
     }
 
     pub(super) fn is_empty(&self, handle: Handle) -> Outcome {

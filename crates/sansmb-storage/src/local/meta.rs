@@ -124,6 +124,7 @@ impl Stat {
             attributes,
             links: if directory { self.0.stx_nlink.min(1) } else { self.0.stx_nlink },
             reparse_tag: if kind == FileType::Symlink { TAG_SYMLINK } else { 0 },
+            ea_size: 0,
         }
     }
 }

@@ -325,6 +325,7 @@ impl Inner {
                 self.open_stream(*handle, name, *existence, *rights, scan)
             }
             Job::Streams { handle } => Ok(self.list_streams(*handle)?),
+            Job::Strip { handle } => Ok(self.strip(*handle)?),
             Job::RenameStream { handle, to, replace } => self.rename_stream(*handle, to, *replace, scan),
             Job::ExtendedAttributes { handle } => {
                 let list = eas::list(self.node(*handle)?.whole())?;

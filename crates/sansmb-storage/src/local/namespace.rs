@@ -46,7 +46,7 @@ impl Inner {
         self.check_writable()?;
         let node = self.node(handle)?;
         if let Some(stream) = node.stream_of() {
-            return self.unlink_stream(stream, scan);
+            return self.unlink_stream(stream, node.id().stream, scan);
         }
         let found = self.name_of(&node)?;
         let dir = found.dir.as_fd();

@@ -13,6 +13,7 @@ use sansmb::wire::{FileAttributes, NtStatus};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Security};
 
 use super::{
+    eas,
     errno::status,
     meta::{self, Kept, Stat},
     security::{self, Process},
@@ -145,7 +146,8 @@ impl Node {
         }
         let stat = Stat::of(self.fd()).map_err(status)?;
         let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
-        Ok(stat.metadata(kept, hidden))
+        let ea_size = eas::size(self.fd(), self.path_only, self.kind);
+        Ok(Metadata { ea_size, ..stat.metadata(kept, hidden) })
     }
 
     /// Who may do what with it.

@@ -15,6 +15,7 @@ use sansmb_fileserver::storage::{Done, Existence, Job, Rights, Security, SharePa
 use super::{
     Fail, Inner,
     dirnames::{Scan, lock_for},
+    eas,
     errno::{parent_status, resolve_status, status},
     meta::{self, Kept, Stat},
     names,
@@ -190,7 +191,10 @@ impl Inner {
         security: Security,
         created: bool,
     ) -> Done {
-        let metadata = stat.metadata(kept, self.dot(split(&disk).1));
+        let mut metadata = stat.metadata(kept, self.dot(split(&disk).1));
+        if !created && self.traits.extended_attributes {
+            metadata.ea_size = eas::size(fd.as_fd(), path_only, stat.kind());
+        }
         let handle = self.nodes.insert(Arc::new(Node::new(fd, &stat, path_only, disk)));
         Done::Opened { handle, metadata, created, path: SharePath(share), security }
     }

@@ -27,6 +27,7 @@ use super::{
     Fail, Inner,
     beneath::{PRIVATE, Root},
     dirnames::{Scan, lock_for},
+    eas,
     errno::status,
     meta::Stat,
     names,
@@ -267,6 +268,10 @@ impl Inner {
         let file = Arc::clone(self.node(handle)?.whole());
         let mut streams = Vec::new();
         let stat = Stat::of(file.fd()).map_err(status)?;
+        if file.is_file() {
+            let (length, allocated) = (stat.size(), stat.allocated());
+            streams.push(StreamInfo { name: Arc::default(), length, allocated });
+        }
         let folder = match self.streams.of(&stat, false) {
             Ok(folder) => folder,
             Err(NtStatus::OBJECT_NAME_INVALID) => None,
@@ -286,16 +291,28 @@ impl Inner {
         Ok(Done::Streams(streams))
     }
 
-    pub(super) fn unlink_stream(&self, stream: &StreamOf, scan: Scan) -> Result<Done, Fail> {
+    /// Removes what goes when a file is overwritten.
+    pub(super) fn strip(&self, handle: Handle) -> Outcome {
+        self.check_writable()?;
+        let file = Arc::clone(self.node(handle)?.whole());
+        self.streams.forget(&Stat::of(file.fd()).map_err(status)?);
+        if self.traits.extended_attributes {
+            let _one = lock(&self.attributes);
+            eas::clear(&file)?;
+        }
+        Ok(Done::Nothing)
+    }
+
+    pub(super) fn unlink_stream(&self, stream: &StreamOf, number: u64, scan: Scan) -> Result<Done, Fail> {
         let gone = NtStatus::OBJECT_NAME_NOT_FOUND;
         let stat = Stat::of(stream.file.fd())?;
         let folder = self.streams.of(&stat, false)?.ok_or(gone)?;
         let cell = self.names.of(Stat::of(folder.as_fd())?.node());
         let mut known = lock_for(&cell.names, scan)?;
         let mut disk = lock(&stream.disk);
-        let name = disk.as_deref().ok_or(gone)?;
-        unlinkat(&folder, name, AtFlags::empty())?;
-        known.removed(folder.as_fd(), name);
+        let name = name_of(folder.as_fd(), disk.as_deref().ok_or(gone)?, number)?.ok_or(gone)?;
+        unlinkat(&folder, &name, AtFlags::empty())?;
+        known.removed(folder.as_fd(), &name);
         *disk = None;
         drop(known);
         self.streams.tidy(&stat);
@@ -320,7 +337,7 @@ impl Inner {
         let cell = self.names.of(Stat::of(dir)?.node());
         let mut known = lock_for(&cell.names, scan)?;
         let mut disk = lock(&stream.disk);
-        let name = disk.clone().ok_or(gone)?;
+        let name = name_of(dir, disk.as_deref().ok_or(gone)?, node.id().stream)?.ok_or(gone)?;
         cell.refresh(&mut known, dir, scan)??;
         let taken = known.find(dir, &names::to_share(&new), scan)??.filter(|taken| *taken != name);
         if taken.is_some() && !replace {
@@ -379,6 +396,16 @@ fn entries(dir: BorrowedFd<'_>) -> IoResult<Vec<Vec<u8>>> {
         }
     }
     Ok(names)
+}
+
+/// The name that a stream has now: the one that it had, or another if it was renamed by way of another
+/// handle.
+fn name_of(dir: BorrowedFd<'_>, had: &[u8], number: u64) -> IoResult<Option<Vec<u8>>> {
+    let is_it = |name: &[u8]| Stat::at(dir, name).is_ok_and(|stat| stat.node().file == number);
+    if is_it(had) {
+        return Ok(Some(had.to_vec()));
+    }
+    Ok(entries(dir)?.into_iter().find(|name| is_it(name)))
 }
 
 /// Removes a folder with streams in it.

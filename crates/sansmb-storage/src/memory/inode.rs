@@ -104,6 +104,7 @@ impl Inode {
             attributes: shown(times.attributes, self.directory, false),
             links: self.links.load(Ordering::Relaxed),
             reparse_tag: 0,
+            ea_size: lock(&self.attributes).size(),
         }
     }
 

@@ -181,7 +181,11 @@ impl Memory {
             Job::OpenStream { handle, name, existence, rights } => {
                 self.open_stream(handle, &name, existence, rights)
             }
-            Job::Streams { handle } => Ok(Done::Streams(lock(&self.get(handle)?.inode.streams).list())),
+            Job::Streams { handle } => Ok(Done::Streams(self.list_streams(&self.get(handle)?.inode))),
+            Job::Strip { handle } => {
+                self.strip(&self.get(handle)?.inode);
+                Ok(Done::Nothing)
+            }
             Job::RenameStream { handle, to, replace } => self.rename_stream(handle, &to, replace),
             Job::ExtendedAttributes { handle } => {
                 Ok(Done::ExtendedAttributes(lock(&self.get(handle)?.inode.attributes).list()))

@@ -90,6 +90,10 @@ impl Attributes {
     pub(super) fn list(&self) -> Vec<ExtendedAttribute> {
         self.list.clone()
     }
+
+    pub(super) fn size(&self) -> u32 {
+        packed_size(&self.list)
+    }
 }
 
 /// Capacity that is given back when it is not needed any more.
@@ -139,6 +143,25 @@ impl Memory {
         let metadata = opened.metadata(self.volume);
         let handle = self.opened.insert(Arc::new(opened));
         Ok(Done::OpenedStream { handle, metadata, created, name })
+    }
+
+    /// The streams of a file, its own data first.
+    pub(super) fn list_streams(&self, inode: &Inode) -> Vec<StreamInfo> {
+        let data = read(&inode.data);
+        let allocated = data.allocated().next_multiple_of(BLOCK);
+        let own = StreamInfo { name: Arc::default(), length: data.length(), allocated };
+        drop(data);
+        let mut list: Vec<StreamInfo> = if inode.directory { Vec::new() } else { vec![own] };
+        list.extend(lock(&inode.streams).list());
+        list
+    }
+
+    pub(super) fn strip(&self, inode: &Inode) {
+        let streams = std::mem::take(&mut lock(&inode.streams).by_fold);
+        for stream in streams.values() {
+            *lock(&stream.name) = None;
+        }
+        *lock(&inode.attributes) = Attributes::default();
     }
 
     pub(super) fn unlink_stream(&self, inode: &Inode, stream: &Stream) -> Outcome {

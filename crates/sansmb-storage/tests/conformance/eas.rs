@@ -12,6 +12,8 @@ pub(crate) fn set_and_removed(s: &dyn Storage) {
     let mut list = eas(s, file);
     list.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(list, [ea("one", b"1"), ea("two", b"second")]);
+    assert_eq!(stat(s, file).ea_size, packed_size(&list));
+    assert_eq!(find(s, open(s, ""), "file").unwrap().metadata.ea_size, packed_size(&list));
     set_eas(s, file, &[ea("one", b""), ea("two", b"other"), ea("two", b"last")]).unwrap();
     assert_eq!(eas(s, file), [ea("two", b"last")]);
     // They stay with the file under another name.

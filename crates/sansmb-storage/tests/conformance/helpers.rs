@@ -305,12 +305,19 @@ pub(crate) fn stream_content(s: &dyn Storage, file: Handle, name: &str) -> Resul
     Ok(String::from_utf8(data).unwrap())
 }
 
+/// All streams, also the one without a name.
 #[track_caller]
-pub(crate) fn streams(s: &dyn Storage, handle: Handle) -> Vec<StreamInfo> {
+pub(crate) fn all_streams(s: &dyn Storage, handle: Handle) -> Vec<StreamInfo> {
     match run(s, Job::Streams { handle }) {
         Ok(Done::Streams(streams)) => streams,
         other => panic!("{other:?}"),
     }
+}
+
+/// The named streams.
+#[track_caller]
+pub(crate) fn streams(s: &dyn Storage, handle: Handle) -> Vec<StreamInfo> {
+    all_streams(s, handle).into_iter().filter(|stream| !stream.name.is_empty()).collect()
 }
 
 pub(crate) fn rename_stream(

@@ -49,6 +49,7 @@ rules! {
         o15_who_may_not_add_makes_nothing, listings_say_who_may_do_what_when_asked,
         what_does_not_parse_is_not_kept;
     streams: made_and_found, data_of_their_own, belong_to_the_file, listed, removed, renamed, go_with_the_file,
-        of_directories_and_the_root, stay_with_hard_links, o5_bad_names, many_at_once, follow_a_rename;
+        of_directories_and_the_root, stay_with_hard_links, o5_bad_names, many_at_once, follow_a_rename,
+        stripped, renamed_by_another_handle;
     eas: set_and_removed, names_without_case, need, of_streams_and_directories, too_large;
 }

@@ -100,6 +100,9 @@ pub(crate) fn listed(s: &dyn Storage) {
     let two = streams(s, file).into_iter().find(|stream| &*stream.name == "Zwei").unwrap();
     assert_eq!(two.length, 4);
     assert!(two.allocated > 0);
+    write(s, file, 0, b"data");
+    let own = all_streams(s, file).into_iter().find(|stream| stream.name.is_empty()).unwrap();
+    assert_eq!((own.length, own.allocated), (4, stat(s, file).allocated));
     // The same through a stream. In the directory there is only the file.
     let on = stream(s, file, "one");
     assert_eq!(streams(s, on), streams(s, file));
@@ -202,6 +205,33 @@ pub(crate) fn of_directories_and_the_root(s: &dyn Storage) {
     close(s, dir);
     mkdir(s, "dir");
     assert!(streams(s, open(s, "dir")).is_empty());
+}
+
+pub(crate) fn stripped(s: &dyn Storage) {
+    let file = create(s, "file");
+    let stream = stream(s, file, "one");
+    put_stream(s, file, "two", "2");
+    set_eas(s, file, &[ea("name", b"value")]).unwrap();
+    assert_ne!(stat(s, file).ea_size, 0);
+    nothing(run(s, Job::Strip { handle: file })).unwrap();
+    assert!(streams(s, file).is_empty());
+    assert_eq!(eas(s, file), []);
+    assert_eq!(stat(s, file).ea_size, 0);
+    write(s, stream, 0, b"still open");
+    assert_eq!(unlink(s, stream), Err(NtStatus::OBJECT_NAME_NOT_FOUND));
+    nothing(run(s, Job::Strip { handle: file })).unwrap();
+}
+
+pub(crate) fn renamed_by_another_handle(s: &dyn Storage) {
+    let file = create(s, "file");
+    let (one, same) = (stream(s, file, "one"), stream(s, file, "one"));
+    rename_stream(s, one, "two", false).unwrap();
+    put_stream(s, file, "one", "new");
+    rename_stream(s, same, "three", false).unwrap();
+    assert_eq!(names(s, file), ["one", "three"]);
+    unlink(s, one).unwrap();
+    assert_eq!(names(s, file), ["one"]);
+    assert_eq!(stream_content(s, file, "one").unwrap(), "new");
 }
 
 pub(crate) fn stay_with_hard_links(s: &dyn Storage) {

@@ -45,6 +45,8 @@ pub(super) struct Share {
     pub(super) guest: bool,
     pub(super) users: Vec<String>,
     pub(super) change_notify: bool,
+    /// Whether files have named streams.
+    pub(super) streams: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,6 +220,8 @@ struct ShareEntry {
     users: Vec<String>,
     #[serde(default = "yes")]
     change_notify: bool,
+    #[serde(default = "yes")]
+    streams: bool,
 }
 
 fn yes() -> bool {
@@ -289,6 +293,7 @@ impl Plan {
             guest: false,
             users: Vec::new(),
             change_notify: true,
+            streams: true,
         };
         for arg in &args.share {
             let source = Source::Folder(arg.path.clone());
@@ -395,6 +400,7 @@ impl ShareEntry {
             guest: self.guest,
             users: self.users,
             change_notify: self.change_notify,
+            streams: self.streams,
         })
     }
 }

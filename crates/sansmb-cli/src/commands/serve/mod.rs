@@ -91,6 +91,7 @@ fn share_config(plan: &Plan, share: &Share) -> Result<ShareConfig> {
     config.read_only = share.read_only;
     config.encrypt = share.encrypt;
     config.change_notify = share.change_notify;
+    config.named_streams = share.streams;
     config.access = match share.users.as_slice() {
         _ if share.guest || (plan.guest && share.users.is_empty()) => Access::Guests,
         [] => Access::Users,
