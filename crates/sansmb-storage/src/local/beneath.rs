@@ -55,6 +55,9 @@ impl Root {
     pub(super) fn open(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
         let path = if path.is_empty() { b"." } else { path };
+        if is_private(path) {
+            return Err(Errno::NOENT);
+        }
         if !self.openat2 {
             return self.open_stepwise(path, flags, mode);
         }
@@ -79,8 +82,7 @@ impl Root {
         }
         let fd = resolve_beneath(dir, path, flags, mode, resolve())?;
         let led = self.path_of(fd.as_fd()).ok_or(Errno::XDEV)?;
-        let first = led.split(|b| *b == b'/').next().unwrap_or_default();
-        if first == PRIVATE.as_bytes() { Err(Errno::XDEV) } else { Ok(fd) }
+        if is_private(&led) { Err(Errno::XDEV) } else { Ok(fd) }
     }
 
     /// Where something that is open is now, beneath the root.
@@ -130,6 +132,11 @@ fn resolve_beneath(
             result => return result,
         }
     }
+}
+
+/// Whether a path on disk leads to what the server keeps for itself.
+fn is_private(path: &[u8]) -> bool {
+    path.split(|b| *b == b'/').next() == Some(PRIVATE.as_bytes())
 }
 
 fn resolve() -> ResolveFlags {

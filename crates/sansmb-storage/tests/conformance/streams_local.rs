@@ -46,6 +46,8 @@ fn o6_the_folder_of_streams_is_no_part_of_the_share() {
         let beneath = format!("{name}/streams/x");
         assert_eq!(rename(&*s, open(&*s, "file"), &beneath, true), Err(NtStatus::ACCESS_DENIED));
     }
+    // Without regard to case it is the same, whatever else lies there.
+    assert!(!exists(&*s, r".sansmb/streams"));
     // Elsewhere it is a name like any other.
     mkdir(&*s, "dir");
     mkdir(&*s, "dir/.sansmb");

@@ -330,6 +330,7 @@ impl Inner {
             | Job::ChangeSecurity { handle, .. }
             | Job::OpenStream { handle, .. }
             | Job::RenameStream { handle, .. }
+            | Job::Strip { handle }
             | Job::SetExtendedAttributes { handle, .. }
             | Job::Zero { handle, .. } => touched.extend(of(handle)),
             _ => {}
