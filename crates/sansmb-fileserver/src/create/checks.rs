@@ -98,7 +98,10 @@ impl Wish {
             return Err(NtStatus::ACCESS_DENIED);
         }
         let stream = match &name.stream {
-            Stream::Named(_) if !share.named_streams() => return Err(NtStatus::OBJECT_NAME_INVALID),
+            // A file system without streams knows no colons at all.
+            stream if *stream != Stream::Unsaid && !share.named_streams() => {
+                return Err(NtStatus::OBJECT_NAME_INVALID);
+            }
             Stream::Named(stream) => Some(Arc::clone(stream)),
             _ => None,
         };

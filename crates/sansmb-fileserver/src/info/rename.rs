@@ -23,6 +23,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Naming {
     to: SharePath,
+    /// The name is one of a stream, which no file can have.
+    of_stream: bool,
     /// One more name, instead of another.
     link: bool,
     replace: bool,
@@ -64,10 +66,11 @@ impl Naming {
         if name.path.0.is_empty() {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        if name.stream != Stream::Unsaid || name.trailing_separator {
+        let of_stream = name.stream != Stream::Unsaid;
+        if of_stream && link || name.trailing_separator {
             return Err(NtStatus::OBJECT_NAME_INVALID);
         }
-        Ok(Self { to: name.path, link, replace, ignore_readonly })
+        Ok(Self { to: name.path, of_stream, link, replace, ignore_readonly })
     }
 }
 
@@ -89,16 +92,22 @@ impl FileServer {
     fn check_rename(&self, id: OpenId, naming: &mut Naming) -> Result<Option<PathKey>, NtStatus> {
         let open = self.opens.get(&id).ok_or(NtStatus::FILE_CLOSED)?;
         let file = open.file().ok_or(NtStatus::INVALID_DEVICE_REQUEST)?;
-        if file.stream.is_some() {
-            return Err(NtStatus::INVALID_PARAMETER);
-        }
         let source = PathKey::new(file.share.volume, &file.path);
         let target = PathKey::new(file.share.volume, &naming.to);
         if !naming.link {
             self.demand(id, AccessMask::DELETE)?;
-        } else if !file.share.maximal_access().contains(AccessMask::FILE_WRITE_DATA) {
+        }
+        if naming.of_stream || file.stream.is_some() {
+            return Err(match naming.of_stream {
+                _ if !self.may_enter(&target) => NtStatus::SHARING_VIOLATION,
+                true => NtStatus::OBJECT_NAME_INVALID,
+                false => NtStatus::INVALID_PARAMETER,
+            });
+        }
+        if naming.link && !file.share.maximal_access().contains(AccessMask::FILE_WRITE_DATA) {
             return Err(NtStatus::ACCESS_DENIED);
-        } else if file.directory {
+        }
+        if naming.link && file.directory {
             return Err(NtStatus::FILE_IS_A_DIRECTORY);
         }
         if file.path.0.is_empty() {
@@ -122,16 +131,19 @@ impl FileServer {
                 return Ok(None);
             }
         }
-        // The directory is opened for it, so to speak. Whoever has it open for deletion is in the
-        // way, as with Windows up to Server 2022, which clients and tests know; of a directory that is
-        // renamed they expect nothing of the kind.
-        let claim = Claim::new(AccessMask::FILE_ADD_FILE, ShareAccess::READ | ShareAccess::WRITE);
-        let allowed =
-            parent.and_then(|key| self.nodes.at(&key)).is_none_or(|(_, node)| node.share_modes.allow(claim));
-        if !allowed && !file.directory {
+        if !self.may_enter(&target) && !file.directory {
             return Err(NtStatus::SHARING_VIOLATION);
         }
         Ok(Some(target))
+    }
+
+    /// The directory is opened for a new name, so to speak. Whoever has it open for deletion is in
+    /// the way, as with Windows up to Server 2022, which clients and tests know; of a directory that
+    /// is renamed they expect nothing of the kind.
+    fn may_enter(&self, target: &PathKey) -> bool {
+        let claim = Claim::new(AccessMask::FILE_ADD_FILE, ShareAccess::READ | ShareAccess::WRITE);
+        let parent = target.parent();
+        parent.and_then(|key| self.nodes.at(&key)).is_none_or(|(_, node)| node.share_modes.allow(claim))
     }
 
     fn rename_next(&mut self, id: OpenId, renaming: Box<Renaming>) {

@@ -169,13 +169,12 @@ fn o14_attributes_with_lengths_that_lie_are_not_set() {
         (spoilt(8, 0xE4), NtStatus::INVALID_EA_NAME),
         (list(&[("", b"x")]), NtStatus::INVALID_EA_NAME),
         (Vec::new(), NtStatus::EA_LIST_INCONSISTENT),
-        (list(&[("a", &[0; 60_000]), ("b", &[0; 60_000])]), NtStatus::EA_TOO_LARGE),
-        (list(&[("a", &[0; 60_000]), ("b", &[0; 60_000]), ("c", &[0; 60_000])]), NtStatus::EA_TOO_LARGE),
+        (list(&[("a", &[0; 32_000]), ("b", &[0; 33_536])]), NtStatus::EA_TOO_LARGE),
     ] {
         let answer = client.set_bytes(&mut world, file, FileInfoClass::FULL_EA, &buffer);
         assert_eq!(answer, status, "{:?}", buffer.get(..16));
         let contexts = [CreateContext::EaBuffer(&buffer)];
-        if !buffer.is_empty() {
+        if !buffer.is_empty() && buffer.len() < 1000 {
             let answer = client.create_status(&mut world, "new", Create { contexts: &contexts, ..ALL });
             assert_eq!(answer, status, "{:?}", buffer.get(..16));
             assert_eq!(client.create_status(&mut world, "new", open()), NtStatus::OBJECT_NAME_NOT_FOUND);

@@ -327,6 +327,7 @@ fn streams_are_renamed() {
         (":", true, NtStatus::INVALID_PARAMETER),
         (":new:$BITMAP", true, NtStatus::OBJECT_TYPE_MISMATCH),
         ("elsewhere", true, NtStatus::INVALID_PARAMETER),
+        ("file:elsewhere", true, NtStatus::OBJECT_NAME_INVALID),
         (":STREAM:$DATA", false, NtStatus::SUCCESS),
         (":stream", false, NtStatus::SUCCESS),
         (":new:$DATA", false, NtStatus::SUCCESS),
@@ -387,7 +388,9 @@ fn a_share_can_do_without_streams() {
     let mut client = world.client();
     client.put(&mut world, "file:stream", b"data");
     let mut plain = world.client_of("alice", "plain");
-    assert_eq!(plain.create_status(&mut world, "file:stream", ALL), NtStatus::OBJECT_NAME_INVALID);
+    for name in ["file:stream", "file::$DATA", "::$INDEX_ALLOCATION"] {
+        assert_eq!(plain.create_status(&mut world, name, ALL), NtStatus::OBJECT_NAME_INVALID, "{name}");
+    }
     assert_eq!(names(&mut plain, &mut world, "file"), ["::$DATA"]);
     for (client, has) in [(&mut client, true), (&mut plain, false)] {
         let root = client.open(&mut world, "", open());
