@@ -143,7 +143,7 @@ impl FileServer {
         let holder = self.holder_of(id);
         let file = self.file(id)?;
         let (node, directory) = (file.node, file.directory);
-        let key = PathKey::new(file.share.volume, &file.path);
+        let key = file.key();
         let asked = match holder {
             Holder::Nobody => LeaseState::empty(),
             Holder::Open(_) if directory => LeaseState::empty(),
