@@ -8,8 +8,8 @@ use std::{ffi::CString, os::fd::BorrowedFd};
 use rustix::{
     buffer::spare_capacity,
     fs::{
-        FileType, XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, listxattr,
-        removexattr, setxattr,
+        FileType, XattrFlags, fgetxattr, fgetxattr_query, flistxattr, fremovexattr, fsetxattr, getxattr,
+        getxattr_query, listxattr, removexattr, setxattr,
     },
     io::{Errno, Result},
 };
@@ -174,8 +174,8 @@ impl<'a> On<'a> {
         for full in self.names().unwrap_or_default() {
             let Some(name) = full.strip_prefix(NAMESPACE).filter(|name| !is_own(name)) else { continue };
             let value = match &self.path {
-                Some(path) => getxattr(&**path, &*full, &mut [0_u8; 0][..]),
-                None => fgetxattr(self.fd, &*full, &mut [0_u8; 0][..]),
+                Some(path) => getxattr_query(&**path, &*full),
+                None => fgetxattr_query(self.fd, &*full),
             };
             if let Ok(value) = value
                 && value > 0
