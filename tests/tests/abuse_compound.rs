@@ -5,9 +5,9 @@ use sansmb::{
     op,
     server::{CloseReason, Event, Reply},
     wire::{
-        ChangeNotifyRequest, CloseRequest, Command, CreateRequest, CreateResponse, Dialect, EmptyBody,
-        FileId, Flags, HEADER_LEN, Header, NtStatus, ReadRequest, SessionId, TreeConnectRequest, TreeId,
-        Utf16Buf, WriteRequest,
+        ChangeNotifyRequest, CloseRequest, CloseResponse, Command, CreateRequest, CreateResponse, Dialect,
+        EmptyBody, FileId, Flags, HEADER_LEN, Header, NtStatus, ReadRequest, SessionId, TreeConnectRequest,
+        TreeId, Utf16Buf, WriteRequest,
     },
 };
 use sansmb_tests::{Pair, PairConfig, raw};
@@ -354,8 +354,12 @@ fn a_member_that_is_pending_is_told_of_at_once_and_the_rest_follows() {
     assert_eq!(told, [[NtStatus::SUCCESS], [NtStatus::PENDING]]);
     let interim = Header::decode(&frames[1]).unwrap();
     pair.server.respond(request.token, Err(NtStatus::CANCELLED.into())).unwrap();
+    pair.give_server(&[]);
+    let Some(Event::Close(request)) = pair.server_events.pop_front() else { panic!("no CLOSE") };
+    assert_eq!(request.message.file_id(), raw::FILE, "what failed was not the CREATE");
+    pair.server.respond(request.token, Ok(Reply::new(&CloseResponse::default()))).unwrap();
     let answer = only(pair.take_server());
-    assert_eq!(raw::statuses(&answer), [NtStatus::CANCELLED; 2], "CLOSE has nothing to close");
+    assert_eq!(raw::statuses(&answer), [NtStatus::CANCELLED, NtStatus::SUCCESS]);
     let last = Header::decode(&answer).unwrap();
     assert_eq!((last.async_id(), last.message_id), (interim.async_id(), ID + 1));
     assert_eq!((interim.credits > 0, last.credits), (true, 0), "credits come with the interim answer");
