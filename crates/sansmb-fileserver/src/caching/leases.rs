@@ -10,6 +10,13 @@ use crate::{opens::OpenId, storage::NodeId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LeaseId(u64);
 
+#[cfg(test)]
+impl LeaseId {
+    pub(super) fn test(n: u64) -> Self {
+        Self(n)
+    }
+}
+
 /// How a client names a lease: no two clients share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LeaseName {

@@ -19,6 +19,7 @@ use sansmb_fileserver::{
 };
 use sansmb_storage::{Memory, MemoryOptions};
 
+pub(crate) mod caching;
 pub(crate) mod requests;
 
 /// Lets everybody in under the name that the token is; `guest` is a guest, `nobody` anonymous, and
@@ -228,14 +229,22 @@ impl World {
 
     /// A connection on which the dialect is agreed.
     pub(crate) fn connect(&mut self) -> Client {
+        let mut guid = [1; 16];
+        guid[..8].copy_from_slice(&(self.partial.len() as u64).to_le_bytes());
+        self.connect_as(Guid(guid), Dialect::SMB3_0_2)
+    }
+
+    /// The same for a client that may have other connections.
+    pub(crate) fn connect_as(&mut self, client_guid: Guid, dialect: Dialect) -> Client {
         let conn = self.server.open(self.now);
         self.partial.insert(conn, Vec::new());
         let mut client =
             Client { conn, session: SessionId(0), tree: TreeId(0), next: 0, chain: Vec::new(), last: 0 };
-        let dialects = [Dialect::SMB3_0_2];
+        let dialects = [dialect];
         let request = NegotiateRequest {
             security_mode: SecurityMode::SIGNING_ENABLED,
-            capabilities: Capabilities::LARGE_MTU,
+            capabilities: Capabilities::LARGE_MTU | Capabilities::DIRECTORY_LEASING,
+            client_guid,
             dialects: dialects.as_slice().into(),
             ..Default::default()
         };
@@ -246,7 +255,11 @@ impl World {
 
     /// A connection with a session of `user`.
     pub(crate) fn log_on(&mut self, user: &str) -> Client {
-        let mut client = self.connect();
+        let client = self.connect();
+        self.log_on_over(client, user)
+    }
+
+    fn log_on_over(&mut self, mut client: Client, user: &str) -> Client {
         let response = client.set_up(self, user, SessionId(0));
         assert_eq!(response.status(), NtStatus::SUCCESS);
         client.session = response.header.session_id;
@@ -259,7 +272,25 @@ impl World {
     }
 
     pub(crate) fn client_of(&mut self, user: &str, share: &str) -> Client {
-        let mut client = self.log_on(user);
+        let client = self.log_on(user);
+        self.in_share(client, share)
+    }
+
+    /// A connection of this client, with a session and a tree connect.
+    pub(crate) fn client_with(&mut self, guid: Guid) -> Client {
+        let client = self.connect_as(guid, Dialect::SMB3_0_2);
+        let client = self.log_on_over(client, "alice");
+        self.in_share(client, "share")
+    }
+
+    /// The same in an older dialect.
+    pub(crate) fn client_of_dialect(&mut self, dialect: Dialect) -> Client {
+        let client = self.connect_as(Guid([2; 16]), dialect);
+        let client = self.log_on_over(client, "alice");
+        self.in_share(client, "share")
+    }
+
+    fn in_share(&mut self, mut client: Client, share: &str) -> Client {
         let response = client.tree_connect(self, &format!(r"\\server\{share}"));
         assert_eq!(response.status(), NtStatus::SUCCESS, "{share}");
         client.tree = response.header.tree_id;

@@ -12,6 +12,7 @@ pub(crate) struct Create<'a> {
     pub(crate) disposition: CreateDisposition,
     pub(crate) options: CreateOptions,
     pub(crate) attributes: FileAttributes,
+    pub(crate) oplock: OplockLevel,
     pub(crate) contexts: &'a [CreateContext<'a>],
 }
 
@@ -25,6 +26,7 @@ pub(crate) const ALL: Create<'static> = Create {
     disposition: CreateDisposition::OPEN_IF,
     options: CreateOptions::empty(),
     attributes: FileAttributes::empty(),
+    oplock: OplockLevel::NONE,
     contexts: &[],
 };
 
@@ -353,6 +355,7 @@ pub(crate) fn create_request<'m>(name: &'m Utf16Buf, how: Create<'m>) -> CreateR
         create_disposition: how.disposition,
         create_options: how.options,
         name: name.as_utf16(),
+        requested_oplock_level: how.oplock,
         contexts: how.contexts.into(),
         ..Default::default()
     }
