@@ -364,3 +364,20 @@ fn an_expired_session_is_not_bound() {
     let bound = second.bind(&mut pair, &session, "user/2");
     assert_eq!(bound.err(), Some(NtStatus::NETWORK_SESSION_EXPIRED));
 }
+
+#[test]
+fn whoever_has_the_key_of_a_session_is_refused_with_its_signature_where_it_is_not_bound() {
+    let (mut pair, mut first, session, mut second) = two(Offer::default());
+    let tree = first.tree(&mut pair, &session);
+    let stranger = Hand::connect(&mut pair, Offer::default()).log_on(&mut pair, "user/9");
+    for (signer, signed) in [(Some(&session.signer), true), (Some(&stranger.signer), false), (None, false)] {
+        let message = second.request::<op::Read>(tree, signer.map(|s| &**s), &raw::read());
+        let answer = second.ask(&mut pair, &message).remove(0);
+        assert_eq!(raw::status(&answer), NtStatus::USER_SESSION_DELETED);
+        assert_eq!(is_signed_by(&answer, &*session.signer), signed);
+        assert!(!is_signed_by(&answer, &*stranger.signer));
+    }
+    assert!(pair.server_events.is_empty());
+    pair.conn = second.conn;
+    assert_eq!(pair.server.channel(second.conn).map(|c| c.outstanding()), Some(0));
+}

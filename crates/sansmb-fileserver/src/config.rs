@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sansmb::auth::Acceptor;
+use sansmb::{auth::Acceptor, wire::fsctl::NetworkInterfaceInfo};
 
 use crate::storage::Storage;
 
@@ -17,6 +17,9 @@ pub struct FileServerConfig {
     pub acceptor: Arc<dyn Acceptor>,
     /// What is served. `IPC$` need not be among them: it is always there.
     pub shares: Vec<ShareConfig>,
+    /// The addresses that clients may connect to as well, for servers that offer multichannel; see
+    /// FSCTL_QUERY_NETWORK_INTERFACE_INFO. Those of interface 0 are not shown.
+    pub interfaces: Vec<NetworkInterfaceInfo>,
     /// What clients may use up.
     pub limits: Limits,
 }
@@ -29,6 +32,7 @@ impl FileServerConfig {
             comment: String::new(),
             acceptor,
             shares: Vec::new(),
+            interfaces: Vec::new(),
             limits: Limits::default(),
         }
     }

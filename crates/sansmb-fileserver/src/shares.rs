@@ -70,6 +70,21 @@ impl Shares {
     }
 }
 
+impl Shares {
+    /// Whether `identity` may use a share: asked again at every CREATE, since a session may become
+    /// somebody else's. A null session learns something over [`IPC`] only where a share is for
+    /// everybody.
+    pub(crate) fn admit(&self, id: ShareId, identity: &Identity) -> bool {
+        match self.get(id) {
+            Some(share) => share.admits(identity),
+            None => {
+                identity.kind != IdentityKind::Anonymous
+                    || self.shares.iter().any(|share| share.config.access == Access::Guests)
+            }
+        }
+    }
+}
+
 impl Share {
     /// Whether `identity` may connect.
     pub(crate) fn admits(&self, identity: &Identity) -> bool {

@@ -30,6 +30,9 @@ impl FileServer {
         let identity = session.identity.as_ref().ok_or(NtStatus::USER_SESSION_DELETED)?;
         let name = share_name(body.path).ok_or(NtStatus::BAD_NETWORK_NAME)?;
         if same_name(&name, IPC_NAME) {
+            if !self.shares.admit(IPC, identity) {
+                return Err(NtStatus::ACCESS_DENIED.into());
+            }
             return Ok(TreeConnectReply {
                 share: IPC,
                 share_type: ShareType::PIPE,

@@ -97,7 +97,7 @@ impl<R: Runtime> Connection<R> {
             if self.channel.has_inbound() {
                 let batch = self.shared.admit(&mut self.channel, self.shared.clock.now());
                 self.carry_out(batch);
-                self.channel.verify_bindings();
+                self.channel.verify_claims();
                 busy = true;
             }
             if let Some(batch) = self.shared.complete(self.shared.clock.now()) {

@@ -13,7 +13,12 @@ use std::{
     time::Duration,
 };
 
-use sansmb::{crypto::Random, server::ServerConfig, time::Instant, wire::Guid};
+use sansmb::{
+    crypto::Random,
+    server::ServerConfig,
+    time::Instant,
+    wire::{Capabilities, Guid},
+};
 use sansmb_auth::{AcceptorConfig, SpnegoAcceptor, UserTable};
 use sansmb_fileserver::{FileServer, FileServerConfig, ShareConfig};
 
@@ -55,11 +60,15 @@ impl ServerHandle {
 /// The usual server for some shares and users: fresh GUID, the fastest ciphers that are compiled
 /// in. Change what is to be different, then pass it to [`Server::bind`].
 pub fn settings(name: &str, users: UserTable, shares: Vec<ShareConfig>) -> (ServerConfig, FileServerConfig) {
-    let acceptor = Arc::new(SpnegoAcceptor::new(AcceptorConfig::new(name, Arc::new(users))));
+    let mut acceptor = AcceptorConfig::new(name, Arc::new(users));
+    // A null session gets no further than its log-on, unless a share is for everybody.
+    acceptor.allow_anonymous = true;
+    let acceptor = Arc::new(SpnegoAcceptor::new(acceptor));
     let mut guid = [0; 16];
     sansmb_crypto::OsRandom.fill(&mut guid);
     let mut server = ServerConfig::new(Guid(guid), sansmb_crypto::default_provider());
-    server.capabilities |= FileServer::capabilities();
+    server.capabilities |=
+        FileServer::capabilities() | Capabilities::MULTI_CHANNEL | Capabilities::NOTIFICATIONS;
     let mut files = FileServerConfig::new(name, acceptor);
     files.shares = shares;
     (server, files)

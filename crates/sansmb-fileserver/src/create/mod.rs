@@ -162,6 +162,9 @@ impl FileServer {
         if session.ending_trees.contains(&origin.tree) {
             return Err(NtStatus::NETWORK_NAME_DELETED);
         }
+        if !session.identity.as_ref().is_some_and(|who| self.shares.admit(origin.share, who)) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
         let limits = &self.config.limits;
         if session.opens.len() >= limits.opens_per_session
             || self.opens.len() + self.creating.len() >= limits.opens

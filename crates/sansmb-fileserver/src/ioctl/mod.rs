@@ -2,6 +2,7 @@
 
 mod copy;
 mod data;
+mod interfaces;
 
 pub(crate) use copy::Copying;
 pub(crate) use data::{Ranging, Sparsing};
@@ -60,7 +61,9 @@ impl FileServer {
                 return self.fail(token, NtStatus::FS_DRIVER_REQUIRED);
             }
             CtlCode::PIPE_WAIT => return self.pipe_wait(token, &origin, &body, echo),
-            CtlCode::QUERY_NETWORK_INTERFACE_INFO => return self.fail(token, NtStatus::NOT_SUPPORTED),
+            CtlCode::QUERY_NETWORK_INTERFACE_INFO => {
+                return self.network_interfaces(token, &origin, echo);
+            }
             _ => {}
         }
         match self.lookup(&origin, &message) {

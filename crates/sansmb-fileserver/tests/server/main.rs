@@ -6,6 +6,7 @@ mod create;
 mod directories;
 mod eas;
 mod info;
+mod interfaces;
 mod io;
 mod ioctl;
 mod leases;

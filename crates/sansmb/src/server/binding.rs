@@ -7,7 +7,7 @@
 use alloc::collections::VecDeque;
 
 use super::{
-    channel::{Channel, Inbound},
+    channel::{Channel, Claim, Inbound},
     event::Event,
     keys::{ChannelSession, Phase},
     negotiate::Negotiated,
@@ -66,14 +66,14 @@ impl Sessions {
             None => {}
         }
         let signed = inbound.header.flags.contains(Flags::SIGNED);
-        let signer = session.keys.as_ref().and_then(|keys| keys.signer.clone());
-        if let Some(signer) = signer.filter(|_| signed && !inbound.verified) {
-            channel.unverified.push_back((inbound, signer));
+        let proven = inbound.claim == Claim::Proven;
+        if let Some(signer) = session.signer().filter(|_| signed && !proven) {
+            channel.unverified.push_back((inbound, signer, NtStatus::ACCESS_DENIED));
             return Ok(());
         }
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
         check(session, &Agreed::on(n), signed, channel.fed.wall)?;
-        let keys = session.keys.as_ref().filter(|_| inbound.verified).ok_or(NtStatus::NOT_SUPPORTED)?;
+        let keys = session.keys.as_ref().filter(|_| proven).ok_or(NtStatus::NOT_SUPPORTED)?;
         let full = channel.sessions.len() >= channel.config.max_sessions
             || session.channels.len() + session.binding.len() >= channel.config.max_channels;
         // Every channel has nonces of its own for the key that all encrypt with.
@@ -83,6 +83,18 @@ impl Sessions {
         session.binding.push(channel.id);
         channel.sessions.insert(id, bound);
         authentication_leg(channel, inbound, id, events)
+    }
+
+    /// Takes any other request for a session that this connection does not have, or no longer.
+    pub(super) fn refuse_foreign(&mut self, channel: &mut Channel, inbound: Inbound) -> Result<(), Failure> {
+        let (id, status) = (inbound.header.session_id, NtStatus::USER_SESSION_DELETED);
+        let signer = self.table.get(&id).and_then(Session::signer).or_else(|| channel.former(id));
+        match signer.filter(|_| inbound.claim == Claim::Said && inbound.header.flags.contains(Flags::SIGNED))
+        {
+            Some(signer) => channel.unverified.push_back((inbound, signer, status)),
+            None => return Err(status.into()),
+        }
+        Ok(())
     }
 
     /// A binding failed: the session goes on without this connection.

@@ -31,6 +31,9 @@ const FRAME_OVERHEAD: usize = 4096;
 /// not answered yet included, nothing is read: what one can make us hold that writes too fast.
 const HIGH_WATER: usize = 24 << 20;
 
+/// Of so many sessions that are over a connection keeps the signing key.
+const MAX_FORMER: usize = 16;
+
 /// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -70,7 +73,8 @@ pub(super) struct InFlight {
     pub(super) encrypted: Option<SessionId>,
     /// Answer signed.
     pub(super) sign: bool,
-    /// Sign a refusal with this: the key of the session that the request would be bound to.
+    /// Sign a refusal with this: the key of a session that is not this connection's, for somebody who
+    /// has shown to have it.
     pub(super) binder: Option<Arc<dyn Signer>>,
     /// The answer goes into the session's pre-authentication hash.
     pub(super) hash: bool,
@@ -149,10 +153,20 @@ pub(super) struct Inbound {
     pub(super) message: Bytes,
     pub(super) encrypted: bool,
     pub(super) related_file: Option<FileId>,
-    /// The signature of this binding was verified with the session's key.
-    pub(super) verified: bool,
+    pub(super) claim: Claim,
     /// More members of its compound wait for it.
     pub(super) followed: bool,
+}
+
+/// Whose session a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// One of this connection, or none.
+    Own,
+    /// One that this connection does not have, by the word of whoever sent it.
+    Said,
+    /// The same, and signed with the session's key.
+    Proven,
 }
 
 /// The state of one connection. See [`super::Server`] for how to use it; a driver that gives every
@@ -179,8 +193,12 @@ pub struct Channel {
     pub(super) held: usize,
     pub(super) chains: BTreeMap<u64, Chain>,
     pub(super) inbound: VecDeque<Inbound>,
-    /// Bindings, and the keys that have to verify them.
-    pub(super) unverified: VecDeque<(Inbound, Arc<dyn Signer>)>,
+    /// Requests for sessions of other connections, the keys that have to verify them, and what to say
+    /// when they do not.
+    pub(super) unverified: VecDeque<(Inbound, Arc<dyn Signer>, NtStatus)>,
+    /// Keys of sessions that are over, the latest last: a client that has not noticed is told so with
+    /// a signature that it believes.
+    former: VecDeque<(SessionId, Arc<dyn Signer>)>,
     pub(super) cancels: VecDeque<RequestId>,
     next_serial: u64,
     pub(super) next_async: u64,
@@ -211,6 +229,7 @@ impl Channel {
             chains: BTreeMap::new(),
             inbound: VecDeque::new(),
             unverified: VecDeque::new(),
+            former: VecDeque::new(),
             cancels: VecDeque::new(),
             next_serial: 1,
             next_async: 1,
@@ -289,24 +308,24 @@ impl Channel {
         self.inbound.iter().any(|inbound| inbound.id == request)
     }
 
-    /// Verifies what a request asked to bind this connection to, with the key that
-    /// [`super::Sessions::admit`] looked up. Call it after every `admit`, outside any lock; when it
-    /// says so, call `admit` again.
-    pub fn verify_bindings(&mut self) -> bool {
-        let mut verified = false;
-        while let Some((mut inbound, signer)) = self.unverified.pop_front() {
+    /// Verifies requests for sessions of other connections, most of which want to be bound to one,
+    /// with the keys that [`super::Sessions::admit`] looked up. Call it after every `admit`, outside
+    /// any lock; when it says so, call `admit` again.
+    pub fn verify_claims(&mut self) -> bool {
+        let mut proven = false;
+        while let Some((mut inbound, signer, refusal)) = self.unverified.pop_front() {
             if verify_message(&*signer, &inbound.message, &[]).is_err() {
-                self.fail(inbound.id, &NtStatus::ACCESS_DENIED.into());
+                self.fail(inbound.id, &refusal.into());
                 continue;
             }
             if let Some(request) = self.in_flight.get_mut(&inbound.id.serial) {
                 request.binder = Some(signer);
             }
-            inbound.verified = true;
+            inbound.claim = Claim::Proven;
             self.inbound.push_front(inbound);
-            verified = true;
+            proven = true;
         }
-        verified
+        proven
     }
 
     /// Fills `out` with what is to be sent; call [`Channel::sent`] afterwards.
@@ -404,12 +423,24 @@ impl Channel {
         let mut ended = core::mem::take(&mut self.ended);
         ended.retain(|id| {
             let owed = self.owes(*id);
-            if !owed {
-                self.sessions.remove(id);
+            if !owed
+                && let Some(session) = self.sessions.remove(id)
+                && let Some(signer) = session.signer.filter(|_| !session.keyless)
+            {
+                if self.former.len() >= MAX_FORMER {
+                    self.former.pop_front();
+                }
+                self.former.push_back((*id, signer));
             }
             owed
         });
         self.ended = ended;
+    }
+
+    /// The key of a session that was this connection's.
+    pub(super) fn former(&self, id: SessionId) -> Option<Arc<dyn Signer>> {
+        let mut all = self.former.iter().rev();
+        all.find_map(|(former, signer)| (*former == id).then(|| signer.clone()))
     }
 
     fn owes(&self, id: SessionId) -> bool {

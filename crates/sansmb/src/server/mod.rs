@@ -246,7 +246,7 @@ impl Server {
     fn settle(&mut self, conn: ConnId) {
         if let Some(channel) = self.channels.get_mut(&conn) {
             self.sessions.admit(channel, &mut self.events);
-            while channel.verify_bindings() {
+            while channel.verify_claims() {
                 self.sessions.admit(channel, &mut self.events);
             }
         }

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    channel::{Chain, Channel, CloseReason, Inbound, Previous},
+    channel::{Chain, Channel, Claim, CloseReason, Inbound, Previous},
     keys::Phase,
     reply::Failure,
 };
@@ -228,7 +228,13 @@ impl Channel {
             let signed = header.flags.contains(Flags::SIGNED);
             request.sign = encrypted.is_none() && signed && verified != Err(NtStatus::USER_SESSION_DELETED);
         }
-        if let Err(status) = verified {
+        // A session that others have, or that is over: whoever has its key is refused with its signature.
+        let foreign = header.session_id != SessionId(0) && !self.sessions.contains_key(&header.session_id);
+        let claim = if foreign { Claim::Said } else { Claim::Own };
+        let provable = foreign && encrypted.is_none() && header.flags.contains(Flags::SIGNED);
+        if let Err(status) = verified
+            && !provable
+        {
             self.fail(id, &Failure::from(status));
             return;
         }
@@ -242,7 +248,7 @@ impl Channel {
         let followed =
             chain.and_then(|(id, _)| self.chains.get(&id)).is_some_and(|it| !it.waiting.is_empty());
         let encrypted = encrypted.is_some();
-        let inbound = Inbound { id, header, message, encrypted, related_file, verified: false, followed };
+        let inbound = Inbound { id, header, message, encrypted, related_file, claim, followed };
         self.inbound.push_back(inbound);
     }
 

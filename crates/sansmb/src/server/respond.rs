@@ -182,14 +182,14 @@ impl Channel {
         if request.encrypted.is_some() || status == NtStatus::PENDING {
             return None;
         }
-        let unfinished = request.header.command == Command::SESSION_SETUP && status != NtStatus::SUCCESS;
-        if let Some(binder) = request.binder.as_ref().filter(|_| unfinished) {
+        if let Some(binder) = request.binder.as_ref().filter(|_| status != NtStatus::SUCCESS) {
             return Some(binder.clone());
         }
         let session = self.sessions.get(&request.header.session_id)?;
         if session.keyless || !(request.sign || session.signing_required) {
             return None;
         }
+        let unfinished = request.header.command == Command::SESSION_SETUP && status != NtStatus::SUCCESS;
         if unfinished { session.session_signer.clone() } else { session.signer.clone() }
     }
 

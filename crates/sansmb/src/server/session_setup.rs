@@ -48,7 +48,7 @@ impl Sessions {
         }
         let phase = channel.sessions.get(&id).map(|session| session.phase);
         if !matches!(phase, Some(Phase::Establishing | Phase::Valid)) {
-            return Err(NtStatus::USER_SESSION_DELETED.into());
+            return self.refuse_foreign(channel, inbound);
         }
         authentication_leg(channel, inbound, id, events)
     }

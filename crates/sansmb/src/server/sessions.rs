@@ -3,6 +3,7 @@
 use alloc::{
     collections::{BTreeMap, VecDeque},
     string::String,
+    sync::Arc,
     vec::Vec,
 };
 use core::marker::PhantomData;
@@ -10,7 +11,7 @@ use core::marker::PhantomData;
 use super::{
     binding::Agreed,
     breaks::BreakNotice,
-    channel::{Channel, CloseReason, Inbound},
+    channel::{Channel, Claim, CloseReason, Inbound},
     event::{Event, Message, Origin, Request},
     keys::SharedKeys,
     op::{self, Op},
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     auth::{Identity, IdentityKind},
+    crypto::Signer,
     wire::{
         Body, Command, CtlCode, Dialect, FileId, FileTime, Flags, IoctlRequest, IoctlResponse, NtStatus,
         SessionId, ShareFlags, Structure, TreeConnectResponse, TreeId,
@@ -43,6 +45,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Session.SigningKey, if there is one worth the name.
+    pub(super) fn signer(&self) -> Option<Arc<dyn Signer>> {
+        self.keys.as_ref().and_then(|keys| keys.signer.clone())
+    }
+
     /// Whether the authentication holds no longer, [MS-SMB2] 3.3.5.2.9.
     pub(super) fn expired(&self, now: FileTime) -> bool {
         self.identity.as_ref().and_then(|who| who.expires).is_some_and(|at| at <= now)
@@ -258,6 +265,9 @@ impl Sessions {
     fn admit_one(&mut self, channel: &mut Channel, inbound: Inbound, events: &mut VecDeque<Event>) {
         let id = inbound.id;
         let outcome = match inbound.header.command {
+            command if inbound.claim != Claim::Own && command != Command::SESSION_SETUP => {
+                self.refuse_foreign(channel, inbound)
+            }
             Command::SESSION_SETUP => self.session_setup(channel, inbound, events),
             Command::ECHO => self.echo(channel, inbound),
             Command::LOGOFF => self.event(channel, inbound, false, events, Event::Logoff),

@@ -2,6 +2,7 @@
 
 mod announce;
 mod config;
+mod interfaces;
 
 use std::{
     future::{Future, poll_fn},
@@ -37,7 +38,8 @@ pub(super) fn run(args: &Serve, interrupt: &Interrupt) -> Result<()> {
     let made_up = plan.users.is_empty().then(announce::made_up_user);
     plan.users.extend(made_up.clone());
     let addr = resolve(&plan.listen)?;
-    let (server, files) = settings_of(&plan)?;
+    let (server, mut files) = settings_of(&plan)?;
+    files.interfaces = interfaces::reachable(addr);
     let serve = Serving { plan: &plan, made_up: made_up.is_some(), addr, interrupt };
     match plan.runtime {
         RuntimeKind::Tokio => plan.runtime.block_on(serve.on(&TokioRuntime, server, files)),

@@ -66,6 +66,8 @@ pub(crate) struct World {
     inbox: BTreeMap<ConnId, VecDeque<Response>>,
     partial: BTreeMap<ConnId, Vec<u8>>,
     pub(crate) now: Now,
+    /// What clients say that they can do.
+    pub(crate) client_capabilities: Capabilities,
 }
 
 /// One message from the server.
@@ -111,7 +113,7 @@ impl World {
         let mut protocol = ServerConfig::new(Guid([3; 16]), Arc::new(NullCrypto));
         protocol.max_dialect = Dialect::SMB3_0_2;
         protocol.encryption = EncryptionPolicy::Enabled;
-        protocol.capabilities = FileServer::capabilities();
+        protocol.capabilities = FileServer::capabilities() | Capabilities::MULTI_CHANNEL;
         Self {
             server: Server::new(Arc::new(protocol)),
             files: FileServer::new(config),
@@ -119,6 +121,7 @@ impl World {
             held: VecDeque::new(),
             inbox: BTreeMap::new(),
             partial: BTreeMap::new(),
+            client_capabilities: Capabilities::LARGE_MTU | Capabilities::DIRECTORY_LEASING,
             now: Now { mono: Instant::ORIGIN, wall: FileTime(0x01D0_0000_0000_0000) },
         }
     }
@@ -243,7 +246,7 @@ impl World {
         let dialects = [dialect];
         let request = NegotiateRequest {
             security_mode: SecurityMode::SIGNING_ENABLED,
-            capabilities: Capabilities::LARGE_MTU | Capabilities::DIRECTORY_LEASING,
+            capabilities: self.client_capabilities,
             client_guid,
             dialects: dialects.as_slice().into(),
             ..Default::default()
