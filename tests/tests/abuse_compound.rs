@@ -321,6 +321,14 @@ fn c5_padding_between_answers_is_zero() {
     let first = &raw::split(&answer)[0];
     assert_eq!(first.len(), 88);
     assert_eq!(first[80..], [0xAA, 0xAA, 0xAA, 0, 0, 0, 0, 0]);
+    // Behind the last one as well.
+    let members = [echo(tree, ID + 2), read(tree, ID + 3, raw::FILE)];
+    pair.give_server(&raw::compound(&members, false));
+    let Some(Event::Read(request)) = pair.server_events.pop_front() else { panic!("no READ") };
+    pair.server.respond(request.token, Ok(Reply::shared(vec![0xAA; 3].into()))).unwrap();
+    let answer = only(pair.take_server());
+    let last = &raw::split(&answer)[1];
+    assert_eq!(last[80..], [0xAA, 0xAA, 0xAA, 0, 0, 0, 0, 0]);
 }
 
 #[test]

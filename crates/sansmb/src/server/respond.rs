@@ -231,8 +231,9 @@ impl Channel {
             let start = message.len();
             message.extend_from_slice(&segment.head);
             message.extend_from_slice(segment.data.as_slice());
+            // The last one, too, as smbd does; smbtorture looks for it.
+            message.resize(start + (message.len() - start).next_multiple_of(8), 0);
             if at < last {
-                message.resize(start + (message.len() - start).next_multiple_of(8), 0);
                 let next = (message.len() - start) as u32;
                 if let Some(field) = message.get_mut(start + 20..start + 24) {
                     field.copy_from_slice(&next.to_le_bytes());
