@@ -38,6 +38,12 @@ impl PathKey {
         Some(Self { volume: self.volume, path: SharePath(parent.to_vec()) })
     }
 
+    /// The directory that lists it; none for the root, and none for streams, which no directory lists.
+    pub(crate) fn directory(&self) -> Option<Self> {
+        let is_stream = self.path.0.last()?.starts_with(':');
+        if is_stream { None } else { self.parent() }
+    }
+
     /// Whether `other` lies beneath it.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self.volume == other.volume

@@ -137,7 +137,7 @@ impl FileServer {
     /// What a directory lists changed: whoever caches it loses it, but for the client that says
     /// that it knows, [MS-FSA] 2.1.4.12 with PARENT_OBJECT.
     pub(crate) fn break_parent(&mut self, knows: Option<LeaseName>, key: &PathKey) {
-        let Some((node, _)) = key.parent().and_then(|parent| self.nodes.at(&parent)) else { return };
+        let Some((node, _)) = key.directory().and_then(|parent| self.nodes.at(&parent)) else { return };
         let own =
             knows.and_then(|name| self.caching.leases.find(&name)).map_or(Holder::Nobody, Holder::Lease);
         self.take_away(node, DATA, own);

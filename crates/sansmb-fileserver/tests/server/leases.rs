@@ -280,6 +280,20 @@ fn a_directory_lease_survives_what_its_own_client_does() {
 }
 
 #[test]
+fn a_stream_and_its_file_are_cached_apart() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.client(), world.client());
+    let (_, file) = alice.lease(&mut world, "file", ALL, lease(1, RWH));
+    let (stream_id, stream) = bob.lease(&mut world, "file:stream", ALL, lease(2, RWH));
+    assert_eq!((file.state, stream.state), (RWH, RWH));
+    assert_eq!(bob.write(&mut world, stream_id, 0, b"data"), NtStatus::SUCCESS);
+    bob.close(&mut world, stream_id);
+    assert_eq!(alice.broken(&mut world), None);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
 fn a_storm_of_opens_ends_with_nothing_kept() {
     let mut world = World::new();
     let mut clients: Vec<_> = (0..6).map(|_| world.client()).collect();
