@@ -7,10 +7,10 @@ use sansmb::{
     client::TreeRef,
     crypto::Signer,
     op,
-    server::{Event, Reply, Request},
+    server::{BreakNotice, Event, Reply, Request},
     wire::{
-        Capabilities, Cipher, Dialect, EmptyBody, Guid, Header, NtStatus, SessionId, SessionSetupFlags,
-        SigningAlgorithm,
+        Capabilities, Cipher, Command, Dialect, EmptyBody, Guid, Header, NtStatus, OplockBreakNotification,
+        SessionId, SessionSetupFlags, SigningAlgorithm,
     },
 };
 use sansmb_tests::{
@@ -380,4 +380,22 @@ fn whoever_has_the_key_of_a_session_is_refused_with_its_signature_where_it_is_no
     assert!(pair.server_events.is_empty());
     pair.conn = second.conn;
     assert_eq!(pair.server.channel(second.conn).map(|c| c.outstanding()), Some(0));
+}
+
+#[test]
+fn a_break_goes_over_another_connection_when_the_first_one_is_closed() {
+    let (mut pair, first, session, mut second) = two(Offer::default());
+    second.bind(&mut pair, &session, "user/2").expect("bound");
+    let notice = BreakNotice::Oplock(OplockBreakNotification { file_id: raw::FILE, ..Default::default() });
+    assert!(pair.server.notify_break(session.id, notice, false));
+    assert_eq!((first.hear(&mut pair).len(), second.hear(&mut pair).len()), (1, 0), "the oldest first");
+    // Closed, and the table does not know it yet.
+    pair.server.channel(first.conn).unwrap().close();
+    assert!(pair.server.notify_break(session.id, notice, false));
+    let heard = second.hear(&mut pair);
+    assert_eq!(Header::decode(&heard[0]).unwrap().command, Command::OPLOCK_BREAK);
+    // Nobody is left to be told.
+    pair.server.channel(second.conn).unwrap().close();
+    pair.server.notify_break(session.id, notice, false);
+    assert!(second.hear(&mut pair).is_empty());
 }

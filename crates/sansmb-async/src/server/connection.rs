@@ -44,6 +44,13 @@ impl<R: Runtime> Drop for Connection<R> {
         let mut own = VecDeque::new();
         self.shared.unregister(self.conn);
         self.shared.carry_out(batch, None, &mut own);
+        // What others had for it, and nobody will post any more.
+        let orders = self.inbox.take().into_iter().filter_map(|mail| match mail {
+            Mail::Order(order) => Some(order),
+            Mail::Response(_) => None,
+        });
+        let batch = self.shared.undelivered(self.conn, orders);
+        self.shared.carry_out(batch, None, &mut own);
         self.shared.turn_orphans();
     }
 }
@@ -85,7 +92,12 @@ impl<R: Runtime> Connection<R> {
             let mut busy = !mail.is_empty();
             for mail in mail {
                 match mail {
-                    Mail::Order(order) => self.channel.apply(order),
+                    Mail::Order(order) => {
+                        if let Err(order) = self.channel.apply(order) {
+                            let batch = self.shared.undelivered(self.conn, [order]);
+                            self.carry_out(batch);
+                        }
+                    }
                     Mail::Response(response) if response.needs_sessions() => {
                         let now = self.shared.clock.now();
                         let batch = self.shared.deliver(response, &mut self.channel, now);

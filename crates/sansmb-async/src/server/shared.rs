@@ -224,11 +224,14 @@ impl Shared {
         here: Option<(ConnId, &Arc<Inbox>)>,
         own: &mut VecDeque<Mail>,
     ) {
+        let mut lost = Vec::new();
         let mut post = |conn: ConnId, mail: Mail| {
             if here.is_some_and(|(this, _)| this == conn) {
                 own.push_back(mail);
             } else if let Some(inbox) = lock(&self.inboxes).get(&conn) {
                 inbox.post(mail);
+            } else if let Mail::Order(order) = mail {
+                lost.push((conn, order));
             }
         };
         for todo in batch.todo {
@@ -260,6 +263,20 @@ impl Shared {
                 _ => {}
             }
         }
+        // Every try is on another connection, so this ends.
+        for (conn, order) in lost {
+            let batch = self.undelivered(conn, [order]);
+            self.carry_out(batch, here, own);
+        }
+    }
+
+    /// Finds another way for orders that a connection did not carry out before it ended.
+    pub(crate) fn undelivered(&self, conn: ConnId, orders: impl IntoIterator<Item = Order>) -> Batch {
+        let mut core = lock(&self.core);
+        for order in orders {
+            core.sessions.undelivered(conn, order);
+        }
+        Self::batch(&mut core, self.clock.now())
     }
 
     /// Does what is due where no connection does it.

@@ -7,7 +7,6 @@ use super::{
     channel::{Channel, Segment},
     reply::Data,
     sessions::Sessions,
-    token::ConnId,
 };
 use crate::wire::{
     Body, Command, Flags, Header, LeaseBreakNotification, OplockBreakNotification, SessionId, Writer,
@@ -30,14 +29,7 @@ impl Sessions {
     /// What it comes to is an [`Order`](super::Order) for one of the session's connections. `false` says
     /// that the session has none, and nobody will hear of it.
     pub fn notify_break(&mut self, session: SessionId, notice: BreakNotice, encrypt: bool) -> bool {
-        let Some(conn) = self.live_channel(session) else { return false };
-        self.order_break(conn, session, notice, encrypt);
-        true
-    }
-
-    /// A connection over which a session can be told something.
-    fn live_channel(&self, session: SessionId) -> Option<ConnId> {
-        self.table.get(&session)?.channels.first().copied()
+        self.order_break(session, notice, encrypt, Vec::new())
     }
 }
 
@@ -45,9 +37,6 @@ impl Channel {
     pub(super) fn send_break(&mut self, session_id: SessionId, notice: &BreakNotice, encrypt: bool) {
         let Some(session) = self.sessions.get(&session_id) else { return };
         let encrypted = ((session.encrypt || encrypt) && session.ciphers.is_some()).then_some(session_id);
-        if self.closed.is_some() {
-            return;
-        }
         let mut header = Header {
             command: Command::OPLOCK_BREAK,
             flags: Flags::SERVER_TO_REDIR,

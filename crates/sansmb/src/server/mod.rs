@@ -255,8 +255,9 @@ impl Server {
 
     fn carry_orders(&mut self) {
         while let Some((conn, order)) = self.sessions.poll_order() {
-            if let Some(channel) = self.channels.get_mut(&conn) {
-                channel.apply(order);
+            let channel = self.channels.get_mut(&conn);
+            if let Err(order) = channel.map_or(Err(order.clone()), |channel| channel.apply(order)) {
+                self.sessions.undelivered(conn, order);
             }
         }
     }

@@ -82,8 +82,9 @@ enum OrderKind {
     Forget(SessionId),
     /// Say that this server closed the session.
     TellClosed(SessionId),
-    /// Tell the client of the session, encrypted even where the session is not.
-    Break(SessionId, BreakNotice, bool),
+    /// Tell the client of the session, encrypted even where the session is not. The connections have
+    /// failed to.
+    Break(SessionId, BreakNotice, bool, Vec<ConnId>),
 }
 
 impl Sessions {
@@ -237,14 +238,27 @@ impl Sessions {
         }
     }
 
+    /// Orders a connection of the session to send a notice, the oldest first that has not `failed` to.
     pub(super) fn order_break(
         &mut self,
-        conn: ConnId,
         session: SessionId,
         notice: BreakNotice,
         encrypt: bool,
-    ) {
-        self.orders.push_back((conn, Order(OrderKind::Break(session, notice, encrypt))));
+        failed: Vec<ConnId>,
+    ) -> bool {
+        let channels = self.table.get(&session).map(|s| s.channels.as_slice()).unwrap_or_default();
+        let Some(conn) = channels.iter().find(|conn| !failed.contains(conn)) else { return false };
+        self.orders.push_back((*conn, Order(OrderKind::Break(session, notice, encrypt, failed))));
+        true
+    }
+
+    /// `conn` was closed before it carried out `order`: what is for the client of a session goes over
+    /// another of its connections, [MS-SMB2] 3.3.4.6.
+    pub fn undelivered(&mut self, conn: ConnId, order: Order) {
+        if let OrderKind::Break(session, notice, encrypt, mut failed) = order.0 {
+            failed.push(conn);
+            self.order_break(session, notice, encrypt, failed);
+        }
     }
 
     /// [MS-SMB2] 3.3.7.1: a session lives for as long as one of its connections does.
@@ -441,12 +455,16 @@ impl Sessions {
 
 impl Channel {
     /// Carries out what [`Sessions::poll_order`] gave for this connection.
-    pub fn apply(&mut self, order: Order) {
-        match order.0 {
-            OrderKind::Forget(session) => self.end_session(session),
-            OrderKind::TellClosed(session) => self.tell_closed(session),
-            OrderKind::Break(session, notice, encrypt) => self.send_break(session, &notice, encrypt),
+    /// A connection that is closed gives back what has to go another way: it is for
+    /// [`Sessions::undelivered`].
+    pub fn apply(&mut self, order: Order) -> Result<(), Order> {
+        match &order.0 {
+            OrderKind::Forget(session) => self.end_session(*session),
+            OrderKind::TellClosed(session) => self.tell_closed(*session),
+            OrderKind::Break(..) if self.closed.is_some() => return Err(order),
+            OrderKind::Break(session, notice, encrypt, _) => self.send_break(*session, notice, *encrypt),
         }
+        Ok(())
     }
 }
 
