@@ -67,8 +67,9 @@ pub(crate) enum Command {
 pub(crate) struct Serve {
     /// The folder to serve as `share`; without any share, the current one
     pub(crate) path: Option<PathBuf>,
-    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt
-    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt]")]
+    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt, and
+    /// with :abe without what the user may not read
+    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt][:abe]")]
     pub(crate) share: Vec<ShareArg>,
     /// Serve an empty share that is kept in memory
     #[arg(long, value_name = "NAME")]

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sansmb::{auth::Acceptor, wire::fsctl::NetworkInterfaceInfo};
+use sansmb::{
+    auth::Acceptor,
+    wire::{dtyp::Sid, fsctl::NetworkInterfaceInfo},
+};
 
 use crate::storage::Storage;
 
@@ -15,6 +18,14 @@ pub struct FileServerConfig {
     pub comment: String,
     /// Checks users.
     pub acceptor: Arc<dyn Acceptor>,
+    /// Users whose names and identifiers clients can look up.
+    pub users: Vec<String>,
+    /// Users who are administrators, compared without regard to case: they may take ownership of
+    /// anything, see audit lists, and read and write everything where they say that it is for a backup.
+    pub administrators: Vec<String>,
+    /// The identifier of the server, of which those of its users are made. Without one, it is computed
+    /// from the name: descriptors then mean other users when the server gets another name.
+    pub machine_sid: Option<Sid>,
     /// What is served. `IPC$` need not be among them: it is always there.
     pub shares: Vec<ShareConfig>,
     /// The addresses that clients may connect to as well, for servers that offer multichannel; see
@@ -31,6 +42,9 @@ impl FileServerConfig {
             name: name.into(),
             comment: String::new(),
             acceptor,
+            users: Vec::new(),
+            administrators: Vec::new(),
+            machine_sid: None,
             shares: Vec::new(),
             interfaces: Vec::new(),
             limits: Limits::default(),
@@ -64,6 +78,8 @@ pub struct ShareConfig {
     pub change_notify: bool,
     /// Whether its files have named streams, where its storage has them.
     pub named_streams: bool,
+    /// Listings leave out what the user may not read.
+    pub access_based_enumeration: bool,
 }
 
 impl ShareConfig {
@@ -78,6 +94,7 @@ impl ShareConfig {
             access: Access::Users,
             change_notify: true,
             named_streams: true,
+            access_based_enumeration: false,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     exchanges::Exchanges,
     nodes::{Nodes, PathKey},
     opens::{FileOpen, Open, OpenId},
+    security::Accounts,
     session::{Group, GroupId, Session},
     shares::{Share, Shares},
     storage::{Done, Job, NodeId, Outcome},
@@ -30,6 +31,7 @@ use crate::{
 pub struct FileServer {
     pub(crate) config: Arc<FileServerConfig>,
     pub(crate) shares: Shares,
+    pub(crate) accounts: Accounts,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) exchanges: Exchanges,
     /// Which sessions a client has, oldest first.
@@ -115,7 +117,9 @@ impl FileServer {
     /// A server that serves nobody yet.
     pub fn new(mut config: FileServerConfig) -> Self {
         let shares = Shares::new(std::mem::take(&mut config.shares));
+        let accounts = Accounts::new(&config.name, config.machine_sid, &config.administrators);
         Self {
+            accounts,
             config: Arc::new(config),
             shares,
             sessions: BTreeMap::new(),
@@ -184,6 +188,7 @@ impl FileServer {
         self.lookups.remove(&job);
         match task {
             Task::Open(creating) => self.create_opened(creating, job, outcome),
+            Task::Parent(creating, found) => self.create_parent(creating, *found, job, outcome),
             Task::Close(closing) => self.close_step(closing, outcome),
             Task::On(open, step) => {
                 self.step(open, step, outcome);
@@ -257,6 +262,8 @@ impl FileServer {
             Step::List(query) => self.list_step(open, query, outcome),
             Step::QueryFile(query) => self.query_file_done(open, *query, outcome),
             Step::QueryFs(query) => self.query_fs_done(open, *query, outcome),
+            Step::QuerySecurity(query) => self.query_security_done(open, query, outcome),
+            Step::SetSecurity { token } => self.set_security_done(open, token, outcome),
             Step::SetFile(set) => self.set_file_step(open, *set, outcome),
             Step::QueryEas(query) => self.query_eas_done(open, *query, outcome),
             Step::RenameStream(renaming) => self.stream_rename_step(open, renaming, outcome),

@@ -1,12 +1,12 @@
 //! Sessions: authentication, and their end.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use sansmb::{
     auth::{AuthError, Identity, Step},
     crypto::Random,
     server::{AuthReply, Failure, Request, Token, op},
-    wire::{Guid, NtStatus, SessionId, SessionSetupFlags, TreeId},
+    wire::{Guid, NtStatus, SessionId, SessionSetupFlags, TreeId, dtyp::Token as AccessToken},
 };
 
 use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer};
@@ -16,6 +16,8 @@ use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer
 pub(crate) struct Session {
     /// Who it is, once it is authenticated.
     pub(crate) identity: Option<Identity>,
+    /// What that means for access checks. Opens keep what they were granted when it changes.
+    pub(crate) token: Option<Arc<AccessToken>>,
     /// The client that authenticated.
     client_guid: Guid,
     /// Its opens, those being opened included.
@@ -84,6 +86,7 @@ impl FileServer {
             Ok(Step::Done { token, identity, session_key }) => {
                 // Who binds a connection has to be who the session is, which the core sees to.
                 if !binding {
+                    session.token = Some(Arc::new(self.accounts.token(&identity)));
                     session.identity = Some(identity.clone());
                     session.client_guid = request.origin.client_guid;
                     self.clients.insert((session.client_guid, request.origin.session));
@@ -97,6 +100,11 @@ impl FileServer {
             }
             Err(_) => Err(NtStatus::LOGON_FAILURE.into()),
         }
+    }
+
+    /// Who a session is for access checks.
+    pub(crate) fn token_of(&self, session: SessionId) -> Option<Arc<AccessToken>> {
+        self.sessions.get(&session)?.token.clone()
     }
 
     fn forget_session(&mut self, id: SessionId) {

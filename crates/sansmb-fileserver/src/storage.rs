@@ -20,7 +20,7 @@ use sansmb::{
     wire::{CompletionFilter, FileAttributes, FileTime, NtStatus, fscc::NotifyAction},
 };
 
-pub use crate::security::{Creator, MAX_DESCRIPTOR, Security, SecurityChange, Unix};
+pub use crate::security::{Assigned, Creator, MAX_DESCRIPTOR, Security, SecurityChange, Unix};
 
 /// A backend for one share.
 pub trait Storage: Debug + Send + Sync {

@@ -5,9 +5,9 @@ use sansmb::server::{Token, op};
 
 use crate::{
     close::Closing,
-    create::Creating,
+    create::{Creating, access::Found},
     directory::Query,
-    info::{QueryEas, QueryFile, QueryFs, Renaming, SetFile, StreamRenaming},
+    info::{QueryEas, QueryFile, QueryFs, QuerySecurity, Renaming, SetFile, StreamRenaming},
     ioctl::{Copying, Ranging, Sparsing},
     opens::OpenId,
 };
@@ -17,6 +17,8 @@ use crate::{
 pub(crate) enum Task {
     /// A CREATE whose file is being looked up.
     Open(Box<Creating>),
+    /// The same, whose directory is looked at for what it grants.
+    Parent(Box<Creating>, Box<Found>),
     /// A step of closing an open.
     Close(Box<Closing>),
     /// A step on an open.
@@ -55,6 +57,10 @@ pub(crate) enum Step {
     QueryFs(Box<QueryFs>),
     QueryEas(Box<QueryEas>),
     SetFile(Box<SetFile>),
+    QuerySecurity(QuerySecurity),
+    SetSecurity {
+        token: Token<op::SetInfo>,
+    },
     Rename(Box<Renaming>),
     RenameStream(Box<StreamRenaming>),
     Copy(Box<Copying>),

@@ -51,7 +51,11 @@ impl FileServer {
         Ok(TreeConnectReply {
             share: id,
             share_type: ShareType::DISK,
-            share_flags: ShareFlags::empty(),
+            share_flags: if share.config.access_based_enumeration {
+                ShareFlags::ACCESS_BASED_DIRECTORY_ENUM
+            } else {
+                ShareFlags::empty()
+            },
             capabilities: ShareCapabilities::empty(),
             maximal_access: share.maximal_access(),
             encrypt: share.config.encrypt,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sansmb::wire::{
     AccessMask, CreateContext, CreateDisposition, CreateOptions, CreateRequest, FileAttributes, FileTime,
     NtStatus, OplockLevel, ShareAccess,
+    dtyp::{Privileges, Token},
 };
 
 use super::path::{Name, Stream};
@@ -90,7 +91,7 @@ pub(crate) struct Contexts {
 
 impl Wish {
     /// Checks a request for a file on `share`.
-    pub(crate) fn new(body: &CreateRequest<'_>, share: &Share) -> Result<Self, NtStatus> {
+    pub(crate) fn new(body: &CreateRequest<'_>, share: &Share, who: &Token) -> Result<Self, NtStatus> {
         let contexts = Contexts::new(body, share)?;
         let name = Name::parse(body.name)?;
         let options = check_options(body)?;
@@ -105,7 +106,10 @@ impl Wish {
             Stream::Named(stream) => Some(Arc::clone(stream)),
             _ => None,
         };
-        let maximal = share.maximal_access();
+        let mut maximal = share.maximal_access();
+        if who.privileges().contains(Privileges::SECURITY) {
+            maximal |= AccessMask::ACCESS_SYSTEM_SECURITY;
+        }
         let (access, maximum_allowed) = check_access(body, options, maximal)?;
         let attributes = body.file_attributes;
         if attributes.bits() & !VALID_ATTRIBUTES != 0 {

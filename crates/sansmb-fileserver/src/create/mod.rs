@@ -8,18 +8,21 @@
 //! The lookup never truncates. Whoever may not have the file is refused before it is touched, and
 //! whoever may is in the table, where others see its share mode, before its data goes.
 
+pub(crate) mod access;
 pub(crate) mod checks;
 pub(crate) mod path;
 mod streams;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use access::{Found, Verdict, wanted_descriptor};
+use bytes::Bytes;
 use checks::{SETTABLE, Wish};
 use sansmb::{
     server::{Failure, Origin, Reply, Request, RequestId, Token, op},
     wire::{
         AccessMask, CompletionFilter, CreateAction, CreateContextReply, CreateDisposition, CreateOptions,
-        CreateResponse, FileAttributes, NtStatus, fscc::NotifyAction,
+        CreateResponse, FileAttributes, NtStatus, dtyp::Token as AccessToken, fscc::NotifyAction,
     },
 };
 use streams::Base;
@@ -33,7 +36,9 @@ use crate::{
     server::FileServer,
     share_modes::Claim,
     shares::{IPC, Share},
-    storage::{Changes, Done, Existence, Handle, Job, Metadata, Outcome, Rights, SharePath, Want},
+    storage::{
+        Changes, Creator, Done, Existence, Handle, Job, Metadata, Outcome, Rights, Security, SharePath, Want,
+    },
     task::{Step, Task},
 };
 
@@ -47,7 +52,11 @@ pub(crate) struct Creating {
     token: Token<op::Create>,
     origin: Origin,
     share: Arc<Share>,
+    /// Who asks.
+    who: Arc<AccessToken>,
     wish: Wish,
+    /// The descriptor of what is made.
+    descriptor: Option<Bytes>,
     rights: Rights,
     tries: u8,
     action: CreateAction,
@@ -58,15 +67,6 @@ pub(crate) struct Creating {
     unknown: Option<Found>,
     /// Its attributes were looked at: nothing in them must be understood.
     known: bool,
-}
-
-/// What a lookup found.
-#[derive(Debug)]
-struct Found {
-    handle: Handle,
-    metadata: Metadata,
-    created: bool,
-    path: SharePath,
 }
 
 /// How far a file that is in the table has come.
@@ -124,8 +124,12 @@ impl FileServer {
         let Some(share) = self.shares.get(origin.share) else {
             return self.fail(token, NtStatus::NETWORK_NAME_DELETED);
         };
-        let wish = match Wish::new(&body, &share) {
-            Ok(wish) => wish,
+        let Some(who) = self.token_of(origin.session) else {
+            return self.fail(token, NtStatus::USER_SESSION_DELETED);
+        };
+        let wish = Wish::new(&body, &share, &who);
+        let (wish, descriptor) = match wish.and_then(|wish| Ok((wish, wanted_descriptor(&body, &who)?))) {
+            Ok(both) => both,
             Err(status) => return self.fail(token, status),
         };
         let key = PathKey::new(share.volume, &wish.path);
@@ -143,7 +147,9 @@ impl FileServer {
             token,
             origin,
             share,
+            who,
             wish,
+            descriptor,
             rights,
             tries: 0,
             action: CreateAction::OPENED,
@@ -194,7 +200,11 @@ impl FileServer {
             rights: if wish.stream.is_some() { Rights::default() } else { creating.rights },
             attributes,
             no_follow: wish.options.contains(CreateOptions::OPEN_REPARSE_POINT),
-            creator: None,
+            creator: Some(Arc::new(Creator {
+                token: Arc::clone(&creating.who),
+                wanted: creating.descriptor.clone(),
+                replaces: false,
+            })),
         };
         let share = creating.share.clone();
         self.job(&share, job, Task::Open(creating));
@@ -202,14 +212,18 @@ impl FileServer {
 
     /// The lookup is done.
     pub(crate) fn create_opened(&mut self, mut creating: Box<Creating>, job: JobId, outcome: Outcome) {
-        let Found { handle, metadata, created, path } = match outcome {
-            Ok(Done::Opened { handle, metadata, created, path, .. }) => {
-                Found { handle, metadata, created, path }
+        let found = match outcome {
+            Ok(Done::Opened { handle, metadata, created, path, security }) => {
+                Found { handle, metadata, created, path, security }
             }
             Ok(Done::OpenedStream { handle, metadata, created, name }) => {
                 creating.wish.stream = Some(name);
-                let path = creating.base.as_ref().map(|base| base.path.clone()).unwrap_or_default();
-                Found { handle, metadata, created, path }
+                // A stream is as open to others as its file.
+                let (path, security) = match &creating.base {
+                    Some(base) => (base.path.clone(), base.security.clone()),
+                    None => (SharePath::default(), Security::nobodys()),
+                };
+                Found { handle, metadata, created, path, security }
             }
             Ok(Done::ExtendedAttributes(list)) => match creating.unknown.take() {
                 Some(found) if list.iter().all(|ea| !ea.need) => found,
@@ -221,6 +235,19 @@ impl FileServer {
             Ok(_) => return self.refuse(*creating, None, NtStatus::INTERNAL_ERROR),
             Err(status) => return self.not_opened(creating, status),
         };
+        self.create_found(creating, found, job, None);
+    }
+
+    /// Something was found or made. Where what it says does not decide who may have it, `parent` is what
+    /// its directory says.
+    fn create_found(
+        &mut self,
+        mut creating: Box<Creating>,
+        found: Found,
+        job: JobId,
+        parent: Option<&Security>,
+    ) {
+        let Found { handle, metadata, created, .. } = found;
         if self.creating.get(&creating.id).is_none_or(|(_, doomed)| doomed.is_some()) {
             return self.refuse(*creating, Some(handle), NtStatus::FILE_CLOSED);
         }
@@ -233,7 +260,7 @@ impl FileServer {
             self.job(&share, Job::Close { handle }, Task::Discard);
             return self.look_up(creating);
         }
-        let file_key = PathKey::new(creating.share.volume, &path);
+        let file_key = PathKey::new(creating.share.volume, &found.path);
         let key = match &creating.wish.stream {
             Some(stream) if creating.base.is_some() => file_key.of_stream(stream),
             _ => file_key.clone(),
@@ -244,19 +271,23 @@ impl FileServer {
         let ignorant = creating.wish.options.contains(CreateOptions::NO_EA_KNOWLEDGE);
         if ignorant && !created && !creating.known && creating.share.traits.extended_attributes {
             creating.known = true;
-            creating.unknown = Some(Found { handle, metadata, created, path });
+            creating.unknown = Some(found);
             let share = creating.share.clone();
             self.job(&share, Job::ExtendedAttributes { handle }, Task::Open(creating));
             return;
         }
         if let Some(name) = creating.wish.stream.clone().filter(|_| creating.base.is_none()) {
-            return self.open_stream(creating, name, handle, &metadata, created, path);
+            return self.open_stream(creating, name, found);
         }
-        let judged = creating.base.as_ref().map_or(metadata, |base| base.judged(&metadata));
-        let granted = match grant(&creating.wish, &judged, created) {
-            Ok(granted) => granted,
-            Err(status) => return self.refuse(*creating, Some(handle), status),
+        let granted = match creating.judge(&found, parent) {
+            Verdict::Granted { granted, maximal } => {
+                creating.wish.maximal = maximal;
+                granted
+            }
+            Verdict::Refused(status) => return self.refuse(*creating, Some(handle), status),
+            Verdict::AskParent => return self.ask_parent(creating, found),
         };
+        let path = found.path;
         // What an overwriting open does to the data counts against the share modes of others, but
         // is not a right that it keeps.
         let needed = if created { granted } else { granted | creating.wish.overwrite_access() };
@@ -540,40 +571,4 @@ fn new_attributes(wish: &Wish) -> FileAttributes {
         Want::Directory => asked.difference(FileAttributes::ARCHIVE),
         Want::Any | Want::File => asked | FileAttributes::ARCHIVE,
     }
-}
-
-/// What the open may do, [MS-FSA] 2.1.5.1.2.1, or why it may not be.
-fn grant(wish: &Wish, metadata: &Metadata, created: bool) -> Result<AccessMask, NtStatus> {
-    let writing = AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA;
-    let mut maximal = wish.maximal;
-    if !created {
-        let attributes = metadata.attributes;
-        let readonly = attributes.contains(FileAttributes::READONLY);
-        if metadata.is_directory() && wish.overwrites() {
-            let root = wish.path.0.is_empty();
-            return Err(if root { NtStatus::ACCESS_DENIED } else { NtStatus::OBJECT_NAME_COLLISION });
-        }
-        if readonly && !metadata.is_directory() && (wish.access.intersects(writing) || wish.overwrites()) {
-            return Err(NtStatus::ACCESS_DENIED);
-        }
-        if wish.options.contains(CreateOptions::DELETE_ON_CLOSE) && readonly {
-            return Err(NtStatus::CANNOT_DELETE);
-        }
-        if readonly && !metadata.is_directory() {
-            maximal.remove(writing);
-        }
-        if wish.overwrites() {
-            let kept = match wish.stream {
-                Some(_) => FileAttributes::empty(),
-                None => FileAttributes::HIDDEN | FileAttributes::SYSTEM,
-            };
-            if !(wish.attributes & kept).contains(attributes & kept)
-                || !wish.maximal.contains(wish.overwrite_access())
-            {
-                return Err(NtStatus::ACCESS_DENIED);
-            }
-        }
-        debug_assert!(wish.existence != Existence::MustNotExist);
-    }
-    Ok(if wish.maximum_allowed { maximal | wish.access } else { wish.access })
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use sansmb::wire::{CompletionFilter, FileAttributes, NtStatus, fscc::NotifyAction};
 
-use super::{Creating, FileServer};
+use super::{Creating, FileServer, access::Found};
 use crate::{
     opens::OpenId,
-    storage::{Existence, Handle, Job, Metadata, SharePath},
+    storage::{Existence, Handle, Job, Metadata, Security, SharePath},
     task::Task,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Base {
     /// It was made just now.
     created: bool,
     pub(super) path: SharePath,
+    /// Who may do what with it, and so with its streams.
+    pub(super) security: Security,
 }
 
 impl Base {
@@ -44,15 +46,8 @@ impl Base {
 
 impl FileServer {
     /// The file is there: its stream comes next.
-    pub(super) fn open_stream(
-        &mut self,
-        mut creating: Box<Creating>,
-        name: Arc<str>,
-        handle: Handle,
-        metadata: &Metadata,
-        created: bool,
-        path: SharePath,
-    ) {
+    pub(super) fn open_stream(&mut self, mut creating: Box<Creating>, name: Arc<str>, found: Found) {
+        let Found { handle, metadata, created, path, security } = found;
         let directory = metadata.is_directory();
         let readonly = !created && !directory && metadata.attributes.contains(FileAttributes::READONLY);
         let mut existence = creating.wish.existence;
@@ -64,9 +59,18 @@ impl FileServer {
             existence = Existence::MustExist;
             creating.wish.when_missing = Some(NtStatus::ACCESS_DENIED);
         }
+        // Whoever may not write the file makes no stream in it, [MS-FSA] 2.1.5.1.2.
+        let denied = !created && !creating.may_make_stream(&security);
+        if denied && existence == Existence::MustNotExist {
+            return self.refuse(*creating, Some(handle), NtStatus::ACCESS_DENIED);
+        }
+        if denied && existence == Existence::Either {
+            existence = Existence::MustExist;
+            creating.wish.when_missing = Some(NtStatus::ACCESS_DENIED);
+        }
         let share = creating.share.clone();
         let job = Job::OpenStream { handle, name, existence, rights: creating.rights };
-        creating.base = Some(Base { handle, directory, created, path });
+        creating.base = Some(Base { handle, directory, created, path, security });
         self.job(&share, job, Task::Open(creating));
     }
 

@@ -9,6 +9,7 @@ use sansmb::{
     server::{Reply, Request, Token, op},
     wire::{
         AccessMask, FileAttributes, NtStatus, QueryDirectoryFlags, QueryDirectoryResponse, Utf16Buf,
+        dtyp::Token as AccessToken,
         fscc::{DirEntry, DirEntryWriter, FileInfoClass},
     },
 };
@@ -155,10 +156,11 @@ impl FileServer {
     }
 
     fn continue_query(&mut self, id: OpenId, mut query: Box<Query>) {
+        let who = self.sees_only(id);
         let Some(file) = self.file_mut(id) else { return self.fail(query.token, NtStatus::FILE_CLOSED) };
         let handle = file.handle;
         let Some(listing) = &mut file.listing else { return self.fail(query.token, NtStatus::FILE_CLOSED) };
-        let filled = listing.fill(&mut query, handle);
+        let filled = listing.fill(&mut query, handle, who.as_deref());
         let first = listing.first;
         match filled {
             Filled::Needs(job) => return self.job_on(id, |_| job, Step::List(query)),
@@ -175,6 +177,12 @@ impl FileServer {
             }
         }
         self.query_over(id);
+    }
+
+    /// For whom a listing is, where it leaves out what they may not read.
+    fn sees_only(&self, id: OpenId) -> Option<Arc<AccessToken>> {
+        let open = self.opens.get(&id)?;
+        if open.file()?.share.config.access_based_enumeration { self.token_of(open.session) } else { None }
     }
 
     /// A request is answered: the next one has its turn.
@@ -219,8 +227,15 @@ impl Listing {
         self.first = true;
     }
 
-    /// Writes entries until the response is full or more have to be fetched.
-    fn fill(&mut self, query: &mut Query, handle: crate::storage::Handle) -> Filled {
+    /// Writes entries until the response is full or more have to be fetched. `only` sees no more than
+    /// they may read.
+    fn fill(
+        &mut self,
+        query: &mut Query,
+        handle: crate::storage::Handle,
+        only: Option<&AccessToken>,
+    ) -> Filled {
+        let security = only.is_some();
         loop {
             if query.single && !query.writer.is_empty() {
                 return Filled::Done;
@@ -236,7 +251,8 @@ impl Listing {
                 continue;
             }
             if let Some(entry) = self.entries.front() {
-                if self.pattern.matches(&entry.name) && !query.push(&entry.name, &entry.metadata) {
+                let shown = self.pattern.matches(&entry.name) && only.is_none_or(|who| may_see(entry, who));
+                if shown && !query.push(&entry.name, &entry.metadata) {
                     return query.full();
                 }
                 self.entries.pop_front();
@@ -247,13 +263,17 @@ impl Listing {
             }
             return match self.pattern.exact() {
                 Some(name) if matches!(&**name, "." | "..") => Filled::Done,
-                Some(name) => Filled::Needs(Job::Find { handle, name: Arc::clone(name), security: false }),
-                None => {
-                    Filled::Needs(Job::List { handle, restart: self.restart, limit: BATCH, security: false })
-                }
+                Some(name) => Filled::Needs(Job::Find { handle, name: Arc::clone(name), security }),
+                None => Filled::Needs(Job::List { handle, restart: self.restart, limit: BATCH, security }),
             };
         }
     }
+}
+
+/// Whether somebody may read an entry.
+fn may_see(entry: &Entry, who: &AccessToken) -> bool {
+    let read = AccessMask::FILE_GENERIC_READ.difference(AccessMask::SYNCHRONIZE);
+    entry.security.as_ref().is_some_and(|security| security.granted(who, read).contains(read))
 }
 
 impl Query {

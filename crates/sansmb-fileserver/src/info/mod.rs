@@ -20,6 +20,7 @@ use sansmb::{
         fscc::{FileInfoClass, FsInfoClass},
     },
 };
+pub(crate) use security::QuerySecurity;
 pub(crate) use set::SetFile;
 
 use crate::{opens::Object, server::FileServer};

@@ -1,5 +1,7 @@
 //! Other names for files, [MS-FSA] 2.1.5.15.7 and 2.1.5.15.12.
 
+use std::sync::Arc;
+
 use sansmb::{
     server::{Token, op},
     wire::{
@@ -15,7 +17,7 @@ use crate::{
     opens::OpenId,
     server::FileServer,
     share_modes::Claim,
-    storage::{Done, Existence, Job, Metadata, NodeId, Outcome, Rights, SharePath, Want},
+    storage::{Creator, Done, Existence, Job, Metadata, NodeId, Outcome, Rights, SharePath, Want},
     task::{Step, Task},
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct Naming {
     link: bool,
     replace: bool,
     ignore_readonly: bool,
+    /// What is replaced lets itself not be deleted by this user: the directory has to.
+    by_directory: bool,
 }
 
 /// A rename or link that is under way.
@@ -70,7 +74,7 @@ impl Naming {
         if of_stream && link || name.trailing_separator {
             return Err(NtStatus::OBJECT_NAME_INVALID);
         }
-        Ok(Self { to: name.path, of_stream, link, replace, ignore_readonly })
+        Ok(Self { to: name.path, of_stream, link, replace, ignore_readonly, by_directory: false })
     }
 }
 
@@ -147,8 +151,13 @@ impl FileServer {
     }
 
     fn rename_next(&mut self, id: OpenId, renaming: Box<Renaming>) {
-        let Naming { to, link, replace, .. } = renaming.naming.clone();
+        let Naming { to, link, replace, by_directory, .. } = renaming.naming.clone();
         let stage = renaming.stage;
+        let token = self.opens.get(&id).and_then(|open| self.token_of(open.session));
+        let Some(token) = token else {
+            return self.fail(renaming.token, NtStatus::USER_SESSION_DELETED);
+        };
+        let by = Some(Arc::new(Creator { token, wanted: None, replaces: by_directory }));
         self.job_on(
             id,
             |file| {
@@ -163,8 +172,8 @@ impl FileServer {
                         no_follow: true,
                         creator: None,
                     },
-                    Stage::Do(_) if link => Job::Link { handle, to, replace, by: None },
-                    Stage::Do(_) => Job::Rename { handle, to, replace, by: None },
+                    Stage::Do(_) if link => Job::Link { handle, to, replace, by },
+                    Stage::Do(_) => Job::Rename { handle, to, replace, by },
                 }
             },
             Step::Rename(renaming),
@@ -173,13 +182,17 @@ impl FileServer {
 
     pub(crate) fn rename_step(&mut self, id: OpenId, mut renaming: Box<Renaming>, outcome: Outcome) {
         let replaced = match (renaming.stage, outcome) {
-            (Stage::Look, Ok(Done::Opened { handle, metadata, .. })) => {
+            (Stage::Look, Ok(Done::Opened { handle, metadata, security, .. })) => {
                 if let Some(share) = self.file(id).map(|file| file.share.clone()) {
                     self.job(&share, Job::Close { handle }, Task::Discard);
                 }
                 if let Err(status) = self.may_replace(id, &renaming, &metadata) {
                     return self.fail(renaming.token, status);
                 }
+                let who = self.opens.get(&id).and_then(|open| self.token_of(open.session));
+                renaming.naming.by_directory = who.is_some_and(|who| {
+                    !security.granted(&who, AccessMask::DELETE).contains(AccessMask::DELETE)
+                });
                 Some(metadata.node)
             }
             (Stage::Look, Err(NtStatus::OBJECT_NAME_NOT_FOUND)) => None,

@@ -12,7 +12,7 @@ use sansmb::wire::{
     },
 };
 
-use super::stored::{MAX_DESCRIPTOR, Security};
+use super::stored::{Assigned, MAX_DESCRIPTOR, Security};
 
 /// Who puts a name into a directory, and what they want for it.
 #[derive(Debug, Clone)]
@@ -21,13 +21,17 @@ pub struct Creator {
     pub token: Arc<Token>,
     /// The descriptor that they want, which was found to be well-formed.
     pub wanted: Option<Bytes>,
+    /// They replace something that only the directory can let them remove.
+    pub replaces: bool,
 }
 
 impl Creator {
     /// Whether they may put a file or directory into a directory, [MS-FSA] 2.1.5.1.1: otherwise
     /// [`NtStatus::ACCESS_DENIED`].
     pub fn may_add(&self, parent: &Security, directory: bool) -> Result<(), NtStatus> {
-        let needed = if directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
+        let mut needed =
+            if directory { AccessMask::FILE_ADD_SUBDIRECTORY } else { AccessMask::FILE_ADD_FILE };
+        needed.set(AccessMask::FILE_DELETE_CHILD, self.replaces);
         if parent.granted(&self.token, needed).contains(needed) {
             Ok(())
         } else {
@@ -35,16 +39,23 @@ impl Creator {
         }
     }
 
-    /// The descriptor of a new file or directory in a directory, if they may make one,
+    /// What is kept with a new file or directory in a directory, if they may make one,
     /// [MS-FSA] 2.1.5.1.1.
-    pub fn descriptor(&self, parent: &Security, directory: bool) -> Result<Bytes, NtStatus> {
+    pub fn assign(&self, parent: &Security, directory: bool) -> Result<Assigned, NtStatus> {
         self.may_add(parent, directory)?;
+        if parent.stored.is_none() && self.wanted.is_none() {
+            return Ok(Assigned::Owner(self.token.user()));
+        }
         let wanted = self.wanted.as_deref().map(SecurityDescriptor::decode);
         let wanted = wanted.transpose().map_err(|_| NtStatus::INVALID_SECURITY_DESCR)?;
         let bytes = parent.with_descriptor(true, AccessMask::FILE_ALL_ACCESS, |parent| {
             new_descriptor(parent, wanted.as_ref(), directory, &self.token)
         });
-        if bytes.len() > MAX_DESCRIPTOR { Err(NtStatus::INVALID_ACL) } else { Ok(bytes.into()) }
+        if bytes.len() > MAX_DESCRIPTOR {
+            Err(NtStatus::INVALID_ACL)
+        } else {
+            Ok(Assigned::Descriptor(bytes.into()))
+        }
     }
 }
 

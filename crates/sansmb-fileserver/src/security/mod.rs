@@ -1,7 +1,9 @@
 //! Who may do what: users as tokens, descriptors of files, and checks of one against the other.
 
+mod accounts;
 mod creator;
 mod stored;
 
+pub(crate) use accounts::Accounts;
 pub use creator::{Creator, SecurityChange};
-pub use stored::{MAX_DESCRIPTOR, Security, Unix};
+pub use stored::{Assigned, MAX_DESCRIPTOR, Security, Unix};

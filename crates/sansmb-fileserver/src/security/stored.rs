@@ -14,8 +14,19 @@ pub const MAX_DESCRIPTOR: usize = 64 << 10;
 pub struct Security {
     /// The descriptor that is kept with the file, in the self-relative form of [MS-DTYP] 2.4.6.
     pub stored: Option<Bytes>,
+    /// Who owns a file that has no descriptor.
+    pub owner: Option<Box<Sid>>,
     /// What Unix says of it, where there is Unix.
     pub unix: Option<Unix>,
+}
+
+/// What is kept with something new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assigned {
+    /// Who owns it: all that there is to say in a directory without a descriptor.
+    Owner(Sid),
+    /// A descriptor.
+    Descriptor(Bytes),
 }
 
 /// Who has a file in a Unix file system, and what the server's own process can do with it.
@@ -32,22 +43,38 @@ pub struct Unix {
 }
 
 impl Security {
+    /// That of something new.
+    pub fn assigned(assigned: Option<Assigned>, unix: Option<Unix>) -> Self {
+        match assigned {
+            Some(Assigned::Descriptor(bytes)) => Self { stored: Some(bytes), owner: None, unix },
+            Some(Assigned::Owner(owner)) => Self { stored: None, owner: Some(owner.into()), unix },
+            None => Self { stored: None, owner: None, unix },
+        }
+    }
+
     /// The part of `desired` that `token` may do. A file without a descriptor is everybody's, as far as
     /// Unix lets the server; one whose descriptor does not parse is nobody's.
     pub(crate) fn granted(&self, token: &Token, desired: AccessMask) -> AccessMask {
-        match &self.stored {
+        let nothing = || {
+            let nobody = SecurityDescriptor { dacl: Some(Acl::new(&[])), ..Default::default() };
+            granted_access(&nobody, token, desired)
+        };
+        match self.stored.as_deref().map(SecurityDescriptor::decode) {
             None => {
-                let nobody = SecurityDescriptor { dacl: Some(Acl::new(&[])), ..Default::default() };
-                desired.expand_generic() & self.everyone() | granted_access(&nobody, token, desired)
-            }
-            Some(bytes) => match SecurityDescriptor::decode(bytes) {
-                Ok(descriptor) => granted_access(&descriptor, token, desired),
-                Err(_) => {
-                    let nobody = SecurityDescriptor { dacl: Some(Acl::new(&[])), ..Default::default() };
-                    granted_access(&nobody, token, desired)
+                let mut access = self.everyone();
+                if self.owner.as_deref().is_some_and(|owner| token.contains(owner)) {
+                    access |= AccessMask::READ_CONTROL | AccessMask::WRITE_DAC;
                 }
-            },
+                desired.expand_generic() & access | nothing()
+            }
+            Some(Ok(descriptor)) => granted_access(&descriptor, token, desired),
+            Some(Err(_)) => nothing(),
         }
+    }
+
+    /// That of something that nobody may do anything with.
+    pub(crate) fn nobodys() -> Self {
+        Self { stored: Some(Bytes::new()), ..Self::default() }
     }
 
     /// What everybody may do with a file that has no descriptor of its own.
@@ -86,15 +113,18 @@ impl Security {
                 }),
             },
             None => {
-                let flags = if directory {
-                    AceFlags::OBJECT_INHERIT | AceFlags::CONTAINER_INHERIT
-                } else {
-                    AceFlags::empty()
-                };
+                let mut flags = AceFlags::empty();
+                flags.set(AceFlags::OBJECT_INHERIT | AceFlags::CONTAINER_INHERIT, directory);
+                // It was made in a directory that shows the same.
+                flags.set(AceFlags::INHERITED, self.owner.is_some());
                 let aces = [Ace::allow(Sid::EVERYONE, self.everyone() & maximal, flags)];
                 let owners = (Sid::BUILTIN_ADMINISTRATORS, Sid::BUILTIN_USERS);
-                let (owner, group) =
-                    self.unix.map_or(owners, |unix| (Sid::unix_user(unix.uid), Sid::unix_group(unix.gid)));
+                let (owner, group) = match self.owner.as_deref() {
+                    Some(owner) => (*owner, Sid::BUILTIN_USERS),
+                    None => {
+                        self.unix.map_or(owners, |unix| (Sid::unix_user(unix.uid), Sid::unix_group(unix.gid)))
+                    }
+                };
                 then(&SecurityDescriptor {
                     control: SecurityDescriptorControl::DACL_PRESENT
                         | SecurityDescriptorControl::DACL_AUTO_INHERITED,

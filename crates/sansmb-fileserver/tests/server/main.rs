@@ -15,6 +15,7 @@ mod notify;
 mod oplocks;
 mod pipes;
 mod races;
+mod security;
 mod sessions;
 mod storm;
 mod streams;

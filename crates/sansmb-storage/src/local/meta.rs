@@ -2,7 +2,8 @@
 //!
 //! DOS attributes and the creation time live in the extended attribute `user.sansmb.attributes`: a
 //! version byte (1, or 2 where a security descriptor is kept too), the attributes and the creation time
-//! (zero for "as the file system says"), both little-endian. Without it a file has ARCHIVE, a name with a leading dot HIDDEN, and a file that
+//! (zero for "as the file system says"), both little-endian, and the owner's security identifier where
+//! one is known and there is no descriptor. Without it a file has ARCHIVE, a name with a leading dot HIDDEN, and a file that
 //! nobody may write READONLY. Where the file system has no extended attributes, changes to them are
 //! accepted and lost.
 
@@ -15,13 +16,15 @@ use rustix::{
     },
     io::{Errno, Result},
 };
-use sansmb::wire::{FileAttributes, FileTime};
+use sansmb::wire::{FileAttributes, FileTime, Structure, dtyp::Sid};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
 
 use crate::attributes::{settable, shown};
 
 const XATTR: &str = "user.sansmb.attributes";
 const XATTR_LEN: usize = 13;
+/// The same, and the longest identifier.
+const XATTR_ROOM: usize = XATTR_LEN + 8 + 4 * Sid::MAX_SUB_AUTHORITIES;
 const XATTR_VERSION: u8 = 1;
 /// The same, and there is a security descriptor beside it.
 const XATTR_SECURED: u8 = 2;
@@ -94,7 +97,7 @@ impl Stat {
             attributes.set(FileAttributes::READONLY, self.0.stx_mode & 0o222 == 0);
         }
         attributes.set(FileAttributes::HIDDEN, dot);
-        Kept { attributes, created: FileTime(0), secured: false }
+        Kept { attributes, created: FileTime(0), secured: false, owner: None }
     }
 
     fn born(&self) -> FileTime {
@@ -144,30 +147,36 @@ pub(super) struct Kept {
     created: FileTime,
     /// A security descriptor is kept in an attribute of its own.
     pub(super) secured: bool,
+    /// Who owns it, without a descriptor.
+    pub(super) owner: Option<Sid>,
 }
 
 impl Kept {
     fn parse(raw: &[u8]) -> Option<Self> {
-        let raw: &[u8; XATTR_LEN] = raw.try_into().ok()?;
-        let (version, rest) = raw.split_first()?;
+        let (fixed, owner) = raw.split_first_chunk::<XATTR_LEN>()?;
+        let (version, rest) = fixed.split_first()?;
         let (attributes, created) = rest.split_first_chunk()?;
         matches!(*version, XATTR_VERSION | XATTR_SECURED).then_some(Self {
-            secured: *version == XATTR_SECURED,
             attributes: FileAttributes::from_bits_retain(u32::from_le_bytes(*attributes)),
             created: FileTime(u64::from_le_bytes(created.try_into().ok()?)),
+            secured: *version == XATTR_SECURED,
+            owner: if owner.is_empty() { None } else { Some(Sid::decode(owner).ok()?) },
         })
     }
 
-    fn bytes(self) -> [u8; XATTR_LEN] {
-        let mut raw = [if self.secured { XATTR_SECURED } else { XATTR_VERSION }; XATTR_LEN];
-        raw[1..5].copy_from_slice(&self.attributes.bits().to_le_bytes());
-        raw[5..].copy_from_slice(&self.created.0.to_le_bytes());
+    fn bytes(self) -> Vec<u8> {
+        let mut raw = vec![if self.secured { XATTR_SECURED } else { XATTR_VERSION }];
+        raw.extend_from_slice(&self.attributes.bits().to_le_bytes());
+        raw.extend_from_slice(&self.created.0.to_le_bytes());
+        if let Some(owner) = self.owner {
+            raw.extend(owner.to_vec());
+        }
         raw
     }
 
     /// Of an open file. `path_only` says that it was opened with O_PATH, which `fgetxattr` refuses.
     pub(super) fn of(fd: BorrowedFd<'_>, path_only: bool) -> Option<Self> {
-        let mut raw = [0_u8; XATTR_LEN];
+        let mut raw = [0_u8; XATTR_ROOM];
         let got = if path_only {
             getxattr(descriptor(fd), XATTR, &mut raw)
         } else {
@@ -178,7 +187,7 @@ impl Kept {
 
     /// Of a name in a directory that is no symbolic link.
     pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
-        let mut raw = [0_u8; XATTR_LEN];
+        let mut raw = [0_u8; XATTR_ROOM];
         let got = lgetxattr(beneath(dir, name), XATTR, &mut raw).ok()?;
         Self::parse(raw.get(..got)?)
     }
@@ -215,26 +224,28 @@ pub(super) fn note_secured(fd: BorrowedFd<'_>, path_only: bool, dot: bool) -> Re
         Some(kept) => kept,
         None => Stat::of(fd)?.defaults(dot),
     };
-    if kept.secured { Ok(()) } else { Kept { secured: true, ..kept }.store(fd, path_only) }
+    if kept.secured { Ok(()) } else { Kept { secured: true, owner: None, ..kept }.store(fd, path_only) }
 }
 
 /// Gives what was just made its attributes; only where they differ from those it has without.
-/// `secured` says that it has a security descriptor.
+/// `secured` says that it has a security descriptor; otherwise `owner` owns it.
 pub(super) fn set_first(
     fd: BorrowedFd<'_>,
     stat: &Stat,
     wanted: FileAttributes,
     dot: bool,
     secured: bool,
+    owner: Option<Sid>,
 ) -> Result<Option<Kept>> {
     let mut kept = stat.defaults(dot);
     let hidden = kept.attributes & FileAttributes::HIDDEN;
     let attributes = settable(wanted) | hidden;
-    if attributes == kept.attributes && !secured {
+    if attributes == kept.attributes && !secured && owner.is_none() {
         return Ok(None);
     }
     kept.attributes = attributes;
     kept.secured = secured;
+    kept.owner = owner;
     match kept.store(fd, false) {
         Ok(()) => Ok(Some(kept)),
         Err(errno) if secured => Err(errno),
@@ -253,7 +264,7 @@ pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &C
         let after = Kept {
             attributes: changes.attributes.map_or(before.attributes, settable),
             created: changes.created.unwrap_or(before.created),
-            secured: before.secured,
+            ..before
         };
         if after != before {
             after.store(fd, path_only)?;

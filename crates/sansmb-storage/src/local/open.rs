@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
 };
 use sansmb::wire::{FileAttributes, NtStatus};
-use sansmb_fileserver::storage::{Done, Existence, Job, Rights, Security, SharePath, Want};
+use sansmb_fileserver::storage::{Assigned, Done, Existence, Job, Rights, Security, SharePath, Want};
 
 use super::{
     Fail, Inner,
@@ -119,18 +119,18 @@ impl Inner {
                 return Err(NtStatus::OBJECT_NAME_NOT_FOUND.into());
             }
             self.check_writable()?;
-            let descriptor = match creator {
+            let assigned = match creator {
                 Some(creator) => {
                     let parent = self.security_of_directory(parent.fd.as_fd())?;
-                    Some(creator.descriptor(&parent, how.want == Want::Directory)?)
+                    Some(creator.assign(&parent, how.want == Want::Directory)?)
                 }
                 None => None,
             };
-            let descriptor = descriptor.filter(|_| self.traits.security);
+            let assigned = assigned.filter(|_| self.traits.security);
             let dot = self.dot(&exact);
             let made = self.making.make(|| {
                 make(parent.fd.as_fd(), &exact, how)
-                    .map(|fd| dress(parent.fd.as_fd(), &exact, fd, *attributes, dot, descriptor.as_deref()))
+                    .map(|fd| dress(parent.fd.as_fd(), &exact, fd, *attributes, dot, assigned.as_ref()))
             });
             match made {
                 Ok(dressed) => {
@@ -140,7 +140,7 @@ impl Inner {
                     let disk = join(&parent.disk, &exact);
                     let share = spelled(&parent.share, &exact);
                     let unix = Some(self.process.unix(&opened.stat));
-                    let security = Security { stored: descriptor, unix };
+                    let security = Security::assigned(assigned, unix);
                     return Ok(self.insert(opened, kept, disk, share, security, true));
                 }
                 Err(Errno::EXIST) if *existence == Existence::MustNotExist => {
@@ -327,12 +327,17 @@ fn dress(
     fd: OwnedFd,
     attributes: FileAttributes,
     dot: bool,
-    descriptor: Option<&[u8]>,
+    assigned: Option<&Assigned>,
 ) -> Result<(Opened, Option<Kept>), NtStatus> {
     let stat = Stat::of(fd.as_fd()).map_err(status)?;
+    let (descriptor, owner) = match assigned {
+        Some(Assigned::Descriptor(descriptor)) => (Some(descriptor), None),
+        Some(Assigned::Owner(owner)) => (None, Some(*owner)),
+        None => (None, None),
+    };
     let stored = descriptor.map_or(Ok(()), |descriptor| security::store(fd.as_fd(), false, descriptor));
     let kept = stored.and_then(|()| {
-        meta::set_first(fd.as_fd(), &stat, attributes, dot, descriptor.is_some()).map_err(status)
+        meta::set_first(fd.as_fd(), &stat, attributes, dot, descriptor.is_some(), owner).map_err(status)
     });
     match kept {
         Ok(kept) => Ok((Opened { fd, stat, path_only: false }, kept)),

@@ -77,7 +77,7 @@ pub(super) fn of(
     } else {
         None
     };
-    Ok(Security { stored, unix: Some(unix) })
+    Ok(Security { stored, owner: kept.and_then(|kept| kept.owner).map(Box::new), unix: Some(unix) })
 }
 
 /// What is known of a name in a directory that is no symbolic link.
@@ -92,7 +92,7 @@ pub(super) fn at(
     } else {
         None
     };
-    Ok(Security { stored, unix: Some(unix) })
+    Ok(Security { stored, owner: kept.and_then(|kept| kept.owner).map(Box::new), unix: Some(unix) })
 }
 
 /// Reads the attribute. What cannot be read is not taken for missing: that would open the file to all.

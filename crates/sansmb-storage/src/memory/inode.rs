@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, RwLock, atomic::AtomicU32, atomic::Ordering};
 
-use bytes::Bytes;
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
-use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Rights, Security, SecurityChange};
+use sansmb_fileserver::storage::{Assigned, Changes, Metadata, NodeId, Rights, Security, SecurityChange};
 
 use super::{
     chunks::{BLOCK, Chunks, Usage},
@@ -28,8 +27,8 @@ pub(super) struct Inode {
     pub(super) streams: Mutex<Streams>,
     pub(super) attributes: Mutex<Attributes>,
     times: Mutex<Times>,
-    /// The descriptor of who may do what.
-    security: Mutex<Option<Bytes>>,
+    /// Who may do what, if anything is to be said.
+    security: Mutex<Option<Assigned>>,
     pub(super) usage: Arc<Usage>,
 }
 
@@ -47,7 +46,7 @@ impl Inode {
         number: u64,
         directory: bool,
         attributes: FileAttributes,
-        security: Option<Bytes>,
+        security: Option<Assigned>,
         now: FileTime,
         usage: &Arc<Usage>,
     ) -> Result<Self, NtStatus> {
@@ -72,13 +71,13 @@ impl Inode {
     }
 
     pub(super) fn security(&self) -> Security {
-        Security { stored: lock(&self.security).clone(), unix: None }
+        Security::assigned(lock(&self.security).clone(), None)
     }
 
     pub(super) fn change_security(&self, change: &SecurityChange, now: FileTime) -> Result<(), NtStatus> {
         let mut stored = lock(&self.security);
-        let before = Security { stored: stored.clone(), unix: None };
-        let after = change.apply(&before, self.directory)?;
+        let before = Security::assigned(stored.clone(), None);
+        let after = Assigned::Descriptor(change.apply(&before, self.directory)?);
         self.usage.take(length_of(Some(&after)))?;
         self.usage.give_back(length_of(stored.as_ref()));
         *stored = Some(after);
@@ -131,8 +130,11 @@ impl Inode {
 }
 
 /// Capacity that a descriptor takes.
-fn length_of(descriptor: Option<&Bytes>) -> u64 {
-    descriptor.map_or(0, |bytes| bytes.len() as u64)
+fn length_of(security: Option<&Assigned>) -> u64 {
+    match security {
+        Some(Assigned::Descriptor(bytes)) => bytes.len() as u64,
+        _ => 0,
+    }
 }
 
 impl Drop for Inode {

@@ -226,7 +226,7 @@ impl Memory {
                         let (number, now) = (names.next_number(), self.now());
                         let directory = want == Want::Directory;
                         let security = match &creator {
-                            Some(creator) => Some(creator.descriptor(&names.security(dir)?, directory)?),
+                            Some(creator) => Some(creator.assign(&names.security(dir)?, directory)?),
                             None => None,
                         };
                         let inode = Inode::new(number, directory, attributes, security, now, &self.usage)?;

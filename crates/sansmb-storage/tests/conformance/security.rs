@@ -22,7 +22,11 @@ const DOWN: AceFlags = AceFlags::OBJECT_INHERIT.union(AceFlags::CONTAINER_INHERI
 
 fn creator(user: Sid, wanted: Option<&SecurityDescriptor<'_>>) -> Option<Arc<Creator>> {
     let token = Token::new(user, Sid::BUILTIN_USERS, &[Sid::EVERYONE], Privileges::empty());
-    Some(Arc::new(Creator { token: Arc::new(token), wanted: wanted.map(|sd| sd.to_vec().into()) }))
+    Some(Arc::new(Creator {
+        token: Arc::new(token),
+        wanted: wanted.map(|sd| sd.to_vec().into()),
+        replaces: false,
+    }))
 }
 
 fn make(s: &dyn Storage, text: &str, want: Want, creator: Option<Arc<Creator>>) -> Outcome {

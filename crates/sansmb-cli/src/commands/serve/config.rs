@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::ValueEnum;
-use sansmb::{server::EncryptionPolicy, wire::Dialect};
+use sansmb::{
+    server::EncryptionPolicy,
+    wire::{Dialect, dtyp::Sid},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -33,6 +36,8 @@ pub(super) struct Plan {
     pub(super) guest: bool,
     pub(super) shares: Vec<Share>,
     pub(super) users: Vec<User>,
+    pub(super) administrators: Vec<String>,
+    pub(super) machine_sid: Option<Sid>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +47,8 @@ pub(super) struct Share {
     pub(super) source: Source,
     pub(super) read_only: bool,
     pub(super) encrypt: bool,
+    /// Listings leave out what the user may not read.
+    pub(super) abe: bool,
     pub(super) guest: bool,
     pub(super) users: Vec<String>,
     pub(super) change_notify: bool,
@@ -107,26 +114,30 @@ impl From<Encryption> for EncryptionPolicy {
     }
 }
 
-/// `NAME=PATH[:ro][:encrypt]`
+/// `NAME=PATH[:ro][:encrypt][:abe]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShareArg {
     name: String,
     path: PathBuf,
     read_only: bool,
     encrypt: bool,
+    abe: bool,
 }
 
 impl FromStr for ShareArg {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, mut path) = text.split_once('=').ok_or("it is NAME=PATH, with :ro and :encrypt behind")?;
-        let (mut read_only, mut encrypt) = (false, false);
+        let (name, mut path) =
+            text.split_once('=').ok_or("it is NAME=PATH, with :ro, :encrypt and :abe behind")?;
+        let (mut read_only, mut encrypt, mut abe) = (false, false, false);
         loop {
             if let Some(rest) = path.strip_suffix(":ro") {
                 (path, read_only) = (rest, true);
             } else if let Some(rest) = path.strip_suffix(":encrypt") {
                 (path, encrypt) = (rest, true);
+            } else if let Some(rest) = path.strip_suffix(":abe") {
+                (path, abe) = (rest, true);
             } else {
                 break;
             }
@@ -134,7 +145,7 @@ impl FromStr for ShareArg {
         if path.is_empty() {
             return Err("there is no path in it");
         }
-        Ok(Self { name: name.to_owned(), path: path.into(), read_only, encrypt })
+        Ok(Self { name: name.to_owned(), path: path.into(), read_only, encrypt, abe })
     }
 }
 
@@ -196,6 +207,9 @@ struct ConfigFile {
     #[serde(default)]
     guest: bool,
     #[serde(default)]
+    administrators: Vec<String>,
+    machine_sid: Option<String>,
+    #[serde(default)]
     share: Vec<ShareEntry>,
     #[serde(default)]
     user: Vec<UserEntry>,
@@ -214,6 +228,8 @@ struct ShareEntry {
     read_only: bool,
     #[serde(default)]
     encrypt: bool,
+    #[serde(default)]
+    hide_unreadable: bool,
     #[serde(default)]
     guest: bool,
     #[serde(default)]
@@ -271,7 +287,13 @@ impl Plan {
             guest: args.guest || file.guest,
             shares: Vec::new(),
             users: Vec::new(),
+            administrators: file.administrators,
+            machine_sid: None,
         };
+        if let Some(text) = &file.machine_sid {
+            let sid = text.parse().map_err(|why| in_file(format!("machine-sid {text:?}: {why}")))?;
+            plan.machine_sid = Some(sid);
+        }
         for entry in file.share {
             plan.shares.push(entry.share().map_err(in_file)?);
         }
@@ -284,12 +306,13 @@ impl Plan {
     }
 
     fn take_arguments(&mut self, args: &Serve) {
-        let share = |name: &str, source, read_only, encrypt| Share {
+        let share = |name: &str, source, read_only, encrypt, abe| Share {
             name: name.to_owned(),
             comment: String::new(),
             source,
             read_only,
             encrypt,
+            abe,
             guest: false,
             users: Vec::new(),
             change_notify: true,
@@ -297,15 +320,17 @@ impl Plan {
         };
         for arg in &args.share {
             let source = Source::Folder(arg.path.clone());
-            self.shares.push(share(&arg.name, source, arg.read_only, arg.encrypt));
+            self.shares.push(share(&arg.name, source, arg.read_only, arg.encrypt, arg.abe));
         }
         for name in &args.memory {
-            self.shares.push(share(name, Source::Memory, false, false));
+            self.shares.push(share(name, Source::Memory, false, false, false));
         }
         match &args.path {
-            Some(path) => self.shares.insert(0, share("share", Source::Folder(path.clone()), false, false)),
+            Some(path) => {
+                self.shares.insert(0, share("share", Source::Folder(path.clone()), false, false, false))
+            }
             None if self.shares.is_empty() => {
-                self.shares.push(share("share", Source::Folder(".".into()), false, false));
+                self.shares.push(share("share", Source::Folder(".".into()), false, false, false));
             }
             None => {}
         }
@@ -336,6 +361,9 @@ impl Plan {
             if let Some(user) = share.users.iter().find(|user| !self.has_user(user)) {
                 return Err(Failure::usage(format!("share {:?}: there is no user {user:?}", share.name)));
             }
+        }
+        if let Some(user) = self.administrators.iter().find(|user| !self.has_user(user)) {
+            return Err(Failure::usage(format!("administrators: there is no user {user:?}")));
         }
         Ok(())
     }
@@ -397,6 +425,7 @@ impl ShareEntry {
             source,
             read_only: self.read_only,
             encrypt: self.encrypt,
+            abe: self.hide_unreadable,
             guest: self.guest,
             users: self.users,
             change_notify: self.change_notify,
@@ -428,7 +457,8 @@ mod tests {
         let arg = |text: &str| text.parse::<ShareArg>().unwrap();
         let share = arg("docs=/srv/docs:ro:encrypt");
         assert_eq!((share.name.as_str(), share.path.to_str()), ("docs", Some("/srv/docs")));
-        assert!(share.read_only && share.encrypt);
+        assert!(share.read_only && share.encrypt && !share.abe);
+        assert!(arg("docs=/srv/docs:abe").abe);
         let share = arg("d=C:\\docs:encrypt");
         assert_eq!(share.path.to_str(), Some("C:\\docs"));
         assert!(!share.read_only && share.encrypt);

@@ -74,6 +74,9 @@ fn settings_of(plan: &Plan) -> Result<(ServerConfig, FileServerConfig)> {
     server.require_signing = plan.signing == Signing::Required;
     server.encryption = plan.encryption.into();
     files.comment = "sansmb".to_owned();
+    files.users = plan.users.iter().map(|user| user.name.clone()).collect();
+    files.administrators.clone_from(&plan.administrators);
+    files.machine_sid = plan.machine_sid;
     if plan.lets_guests_in() {
         let mut acceptor = AcceptorConfig::new(&plan.name, Arc::new(users));
         acceptor.map_to_guest = MapToGuest::BadUser;
@@ -94,6 +97,7 @@ fn share_config(plan: &Plan, share: &Share) -> Result<ShareConfig> {
     config.encrypt = share.encrypt;
     config.change_notify = share.change_notify;
     config.named_streams = share.streams;
+    config.access_based_enumeration = share.abe;
     config.access = match share.users.as_slice() {
         _ if share.guest || (plan.guest && share.users.is_empty()) => Access::Guests,
         [] => Access::Users,

@@ -114,14 +114,13 @@ impl Heir {
     ) -> Computed<'m> {
         let takes_part = parent.control.contains(which.auto_inherited);
         if let Some((flags, list)) = given {
-            *control |= flags & (which.protected | which.defaulted);
+            *control |= flags & (which.protected | which.defaulted | which.auto_inherited);
             let Some(list) = list else { return Computed::Null };
             *control |= which.present;
-            let mut aces: Vec<Ace<'m>> = Vec::with_capacity(list.aces.len());
-            for ace in list.aces.iter() {
-                self.keep(ace, &mut aces);
-            }
-            return Computed::List(aces);
+            // Entries stay as they are given, also those that say that they are inherited: a copy of a
+            // file brings them.
+            let keep = |ace: Ace<'m>| self.resolve(ace, ace.flags.contains(AceFlags::INHERIT_ONLY));
+            return Computed::List(list.aces.iter().map(keep).collect());
         }
         let mut aces = Vec::new();
         for ace in from.iter().flat_map(|list| list.aces.iter()) {
@@ -133,12 +132,6 @@ impl Heir {
         *control |= which.present;
         control.set(which.auto_inherited, takes_part);
         Computed::List(aces)
-    }
-
-    /// An entry that was given: it stays as it is, but for the generic bits.
-    fn keep<'m>(&self, ace: Ace<'m>, into: &mut Vec<Ace<'m>>) {
-        let flags = ace.flags.difference(AceFlags::INHERITED);
-        into.push(Ace { flags, ..self.resolve(ace, flags.contains(AceFlags::INHERIT_ONLY)) });
     }
 
     /// [MS-DTYP] 2.5.3.4.4: what an entry of the parent becomes.
@@ -308,7 +301,7 @@ mod tests {
             assert_eq!((made.owner, made.group), (Some(ALICE), Some(Sid::BUILTIN_USERS)));
             assert!(made.control.contains(Control::DACL_PROTECTED));
             let aces: Vec<_> = made.dacl.unwrap().aces.iter().collect();
-            assert_eq!(aces, [Ace::allow(ALICE, AccessMask::FILE_GENERIC_READ, NONE)]);
+            assert_eq!(aces, [Ace::allow(ALICE, AccessMask::FILE_GENERIC_READ, ID)]);
         });
     }
 

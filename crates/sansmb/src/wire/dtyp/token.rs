@@ -65,11 +65,9 @@ impl Token {
         self.privileges
     }
 
-    /// Whether the user may make `sid` the owner of something: oneself, Administrators for one of
-    /// them, and anybody for who restores backups.
+    /// Whether the user may make `sid` the owner of something: oneself, a group that one is in, and
+    /// anybody for who restores backups.
     pub fn may_assign_owner(&self, sid: &Sid) -> bool {
-        *sid == self.user
-            || self.privileges.contains(Privileges::RESTORE)
-            || *sid == Sid::BUILTIN_ADMINISTRATORS && self.contains(sid)
+        self.contains(sid) || self.privileges.contains(Privileges::RESTORE)
     }
 }
