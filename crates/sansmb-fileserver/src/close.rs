@@ -86,24 +86,36 @@ impl FileServer {
         if open.closing.is_some() {
             return;
         }
-        open.closing = Some(reply);
-        let busy = open.busy;
         // A CLOSE may come right behind directory queries, which are still answered. Nobody waits
         // for those of a session that is gone.
-        let asked_for = matches!(open.closing, Some(CloseReply::Request { .. }));
-        if let Some(file) = open.file_mut().filter(|_| !asked_for) {
-            let queries = std::mem::take(&mut file.queries);
-            for query in queries {
-                self.fail(query.token, NtStatus::FILE_CLOSED);
-            }
+        self.take_from_waiting(id);
+        let Some(open) = self.opens.get_mut(&id) else { return };
+        let asked_for = matches!(reply, CloseReply::Request { .. });
+        open.closing = Some(reply);
+        let busy = open.busy;
+        if !asked_for {
+            self.end_queries(id);
         }
-        self.end_watch(id, NtStatus::NOTIFY_CLEANUP);
-        self.drop_lock_waiters(id);
-        self.end_delays(id);
+        self.end_waits(id);
         self.end_pipe(id);
         if busy == 0 {
             self.clean_up(id);
         }
+    }
+
+    /// Ends the directory queries of an open that wait for their turn.
+    pub(crate) fn end_queries(&mut self, id: OpenId) {
+        let queries = self.file_mut(id).map(|file| std::mem::take(&mut file.queries)).unwrap_or_default();
+        for query in queries {
+            self.fail(query.token, NtStatus::FILE_CLOSED);
+        }
+    }
+
+    /// Ends what waits on an open for changes, locks and others.
+    pub(crate) fn end_waits(&mut self, id: OpenId) {
+        self.end_watch(id, NtStatus::NOTIFY_CLEANUP);
+        self.drop_lock_waiters(id);
+        self.end_delays(id);
     }
 
     /// Takes an open on which nothing runs any more out of the tables.
@@ -113,6 +125,7 @@ impl FileServer {
         if let Some(session) = self.sessions.get_mut(&open.session) {
             session.opens.remove(&id);
         }
+        self.durables.forget(id, &open);
         let reply = open.closing.unwrap_or(CloseReply::Nobody);
         let Object::File(file) = open.object else {
             return self.answer_close(reply, None);

@@ -118,6 +118,9 @@ pub struct Limits {
     pub opens_per_session: usize,
     /// Opens of the server.
     pub opens: usize,
+    /// Opens that wait for clients whose sessions ended. Past it the one whose time is up first is
+    /// closed; with zero none waits.
+    pub waiting_opens: usize,
     /// Byte-range locks of one open.
     pub locks_per_open: usize,
     /// Requests of one connection that wait for something: a lock, a change, their turn.
@@ -138,6 +141,7 @@ impl Default for Limits {
         Self {
             opens_per_session: 16_384,
             opens: 65_536,
+            waiting_opens: 8192,
             locks_per_open: 16_384,
             waiting_per_connection: 512,
             notify_buffer: 64 << 10,

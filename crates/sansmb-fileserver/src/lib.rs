@@ -23,6 +23,7 @@ mod close;
 mod config;
 mod create;
 mod directory;
+mod durable;
 mod exchanges;
 mod info;
 mod io;

@@ -6,6 +6,7 @@ use sansmb::{
 };
 
 use crate::{
+    durable::LockSequence,
     locks::Range,
     opens::OpenId,
     server::{FileServer, Waiting},
@@ -19,6 +20,7 @@ pub(crate) struct LockWaiter {
     open: OpenId,
     range: Range,
     exclusive: bool,
+    sequence: Option<LockSequence>,
 }
 
 impl FileServer {
@@ -39,6 +41,10 @@ impl FileServer {
         if !open.may(data) {
             return self.fail(token, NtStatus::ACCESS_DENIED);
         }
+        let sequence = self.lock_sequence(id, origin.dialect.is_smb3(), &body);
+        if self.lock_repeats(id, sequence) {
+            return self.succeed(token, &EmptyBody::default());
+        }
         let elements: Vec<LockElement> = body.locks.iter().collect();
         let Some(first) = elements.first() else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
         let unlocks = first.flags.contains(LockFlags::UNLOCK);
@@ -54,14 +60,17 @@ impl FileServer {
             match self.lock_all(id, node, &elements) {
                 Ok(None) => Ok(()),
                 Ok(Some((range, exclusive))) => {
-                    let waiter = LockWaiter { token, open: id, range, exclusive };
+                    let waiter = LockWaiter { token, open: id, range, exclusive, sequence };
                     return self.wait_for_lock(node, waiter, origin.followed);
                 }
                 Err(status) => Err(status),
             }
         };
         match result {
-            Ok(()) => self.succeed(token, &EmptyBody::default()),
+            Ok(()) => {
+                self.lock_carried_out(id, sequence);
+                self.succeed(token, &EmptyBody::default());
+            }
             Err(status) => self.fail(token, status),
         }
     }
@@ -167,6 +176,7 @@ impl FileServer {
             if let Some(file) = self.file_mut(waiter.open) {
                 file.locks += 1;
             }
+            self.lock_carried_out(waiter.open, waiter.sequence);
             self.stop_waiting(waiter.token.id());
             self.succeed(waiter.token, &EmptyBody::default());
         }

@@ -11,6 +11,7 @@ use crate::{
     caching::OpenCaching,
     close::CloseReply,
     directory::Listing,
+    durable::Lasting,
     nodes::PathKey,
     notify::Watch,
     pipes::Pipe,
@@ -19,19 +20,14 @@ use crate::{
     storage::{Handle, NodeId, SharePath},
 };
 
-/// Names an open; never used twice.
+/// Names an open, by the persistent half of its FileId; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct OpenId(pub(crate) u64);
 
 impl OpenId {
-    /// How clients name it. The two halves differ once handles are durable.
-    pub(crate) fn file_id(self) -> FileId {
-        FileId { persistent: self.0, volatile: self.0 }
-    }
-
-    /// The open that a client means, if it can be one.
-    pub(crate) fn from_file_id(id: FileId) -> Option<Self> {
-        (id.persistent == id.volatile).then_some(Self(id.volatile))
+    /// The open that a client means. Whether it means what it is now the volatile half says.
+    pub(crate) fn from_file_id(id: FileId) -> Self {
+        Self(id.persistent)
     }
 }
 
@@ -41,8 +37,9 @@ pub(crate) struct Open {
     pub(crate) session: SessionId,
     pub(crate) tree: TreeId,
     /// Which client has it: the same over all its connections.
-    #[expect(dead_code, reason = "durable handles ask it")]
     pub(crate) client_guid: Guid,
+    /// The half of its FileId that changes when its client comes back to it.
+    pub(crate) volatile: u64,
     /// What it may do.
     pub(crate) granted: AccessMask,
     pub(crate) object: Object,
@@ -50,6 +47,7 @@ pub(crate) struct Open {
     pub(crate) busy: usize,
     /// It is being closed, and answers nobody any more.
     pub(crate) closing: Option<CloseReply>,
+    pub(crate) lasting: Lasting,
 }
 
 /// What is open.
@@ -130,6 +128,11 @@ impl Open {
     /// Whether a request from `origin` may use it.
     pub(crate) fn belongs_to(&self, origin: &Origin) -> bool {
         self.session == origin.session && self.tree == origin.tree && self.closing.is_none()
+    }
+
+    /// How clients name it.
+    pub(crate) fn file_id(&self, id: OpenId) -> FileId {
+        FileId { persistent: id.0, volatile: self.volatile }
     }
 
     pub(crate) fn file(&self) -> Option<&FileOpen> {

@@ -16,6 +16,7 @@ use crate::{
     action::{Action, Answer, Answerable, JobId, Response},
     caching::{CachingTable, DelayId},
     config::FileServerConfig,
+    durable::Durables,
     exchanges::Exchanges,
     nodes::{Nodes, PathKey},
     opens::{FileOpen, Open, OpenId},
@@ -25,6 +26,9 @@ use crate::{
     storage::{Done, Job, NodeId, Outcome},
     task::{Step, Task},
 };
+
+/// So that nobody takes one half of a FileId for the other.
+const FIRST_VOLATILE: u64 = 1 << 32;
 
 /// A file server. See the [crate](crate) for how to drive it.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub struct FileServer {
     slow: VecDeque<(Instant, RequestId)>,
     next_job: u64,
     next_open: u64,
+    next_volatile: u64,
+    pub(crate) durables: Durables,
     pub(crate) next_group: u64,
     pub(crate) now: Now,
 }
@@ -103,6 +109,10 @@ pub struct Counters {
     pub waiting: usize,
     /// Directories that are watched.
     pub watches: usize,
+    /// Opens without a session, whose clients may come back.
+    pub disconnected: usize,
+    /// Requests on opens that are not answered yet, of clients whose channels may fail.
+    pub outstanding: usize,
     /// Jobs that run.
     pub jobs: usize,
 }
@@ -141,6 +151,8 @@ impl FileServer {
             slow: VecDeque::new(),
             next_job: 1,
             next_open: 1,
+            next_volatile: FIRST_VOLATILE,
+            durables: Durables::default(),
             next_group: 1,
             now: Now::default(),
         }
@@ -209,7 +221,7 @@ impl FileServer {
     /// When [`FileServer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let slow = self.slow.front().map(|(due, _)| *due);
-        [slow, self.caching.next_due()].into_iter().flatten().min()
+        [slow, self.caching.next_due(), self.durables.next()].into_iter().flatten().min()
     }
 
     /// Time passed.
@@ -224,6 +236,7 @@ impl FileServer {
             }
         }
         self.expire_breaks();
+        self.scavenge();
         self.forget_answered();
     }
 
@@ -247,6 +260,8 @@ impl FileServer {
             delayed: self.caching.delayed(),
             waiting: self.waiting.values().map(BTreeMap::len).sum(),
             watches: self.watches.len(),
+            disconnected: self.durables.waiting(),
+            outstanding: self.durables.outstanding.len(),
             jobs: self.tasks.len(),
         }
     }
@@ -254,6 +269,7 @@ impl FileServer {
     fn step(&mut self, open: OpenId, step: Step, outcome: Outcome) {
         match step {
             Step::Create(creating) => self.create_step(creating, outcome),
+            Step::Reconnect { token } => self.reconnected(open, token, outcome),
             Step::Read { token, offset, minimum } => self.read_done(open, token, offset, minimum, outcome),
             Step::Write { token, length } => self.write_done(open, token, length, outcome),
             Step::AppendLength(append) => self.append_length(append, outcome),
@@ -293,6 +309,9 @@ impl FileServer {
     }
 
     pub(crate) fn push_answer(&mut self, request: RequestId, answer: Answer) {
+        if !matches!(answer, Answer::Pend(_)) {
+            self.sequence_done(request);
+        }
         if self.current == Some(request) {
             self.current = None;
         } else {
@@ -352,6 +371,12 @@ impl FileServer {
         id
     }
 
+    pub(crate) fn new_volatile(&mut self) -> u64 {
+        let volatile = self.next_volatile;
+        self.next_volatile += 1;
+        volatile
+    }
+
     /// A file is deleted. A lookup that found it before must look again.
     pub(crate) fn note_deleted(&mut self, node: NodeId) {
         if !self.lookups.is_empty() {
@@ -378,10 +403,26 @@ impl FileServer {
     }
 
     /// The open that a request means.
-    pub(crate) fn lookup<O: Op>(&self, origin: &Origin, message: &Message<O>) -> Result<OpenId, NtStatus> {
-        let id = OpenId::from_file_id(message.file_id()).ok_or(NtStatus::FILE_CLOSED)?;
-        let open = self.opens.get(&id).ok_or(NtStatus::FILE_CLOSED)?;
-        if open.belongs_to(origin) { Ok(id) } else { Err(NtStatus::FILE_CLOSED) }
+    pub(crate) fn lookup<O: Op>(
+        &mut self,
+        origin: &Origin,
+        message: &Message<O>,
+    ) -> Result<OpenId, NtStatus> {
+        let file_id = message.file_id();
+        let id = OpenId::from_file_id(file_id);
+        let open = self.opens.get_mut(&id).ok_or(NtStatus::FILE_CLOSED)?;
+        if open.volatile != file_id.volatile || !open.belongs_to(origin) {
+            return Err(NtStatus::FILE_CLOSED);
+        }
+        // Whoever uses it knows that its CREATE was answered.
+        open.lasting.made.replayable = false;
+        self.verify_sequence(id, origin, O::COMMAND)?;
+        Ok(id)
+    }
+
+    /// The request that is being handled, until it is answered.
+    pub(crate) fn current(&self) -> Option<RequestId> {
+        self.current
     }
 
     /// The file or directory of an open.

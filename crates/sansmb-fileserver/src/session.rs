@@ -9,7 +9,7 @@ use sansmb::{
     wire::{Guid, NtStatus, SessionId, SessionSetupFlags, TreeId, dtyp::Token as AccessToken},
 };
 
-use crate::{action::Answer, close::CloseReply, opens::OpenId, server::FileServer};
+use crate::{action::Answer, close::CloseReply, create::Creating, opens::OpenId, server::FileServer};
 
 /// A session as the file server sees it.
 #[derive(Debug, Default)]
@@ -43,6 +43,8 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) enum Then {
     Nothing,
+    /// A CREATE goes on that they were in the way of.
+    Create(Box<Creating>),
     Logoff(Token<op::Logoff>, SessionId),
     TreeDisconnect(Token<op::TreeDisconnect>, SessionId, TreeId),
 }
@@ -131,10 +133,7 @@ impl FileServer {
 
     /// Closes all opens of a session, or of one of its trees.
     pub(crate) fn close_all(&mut self, session: SessionId, tree: Option<TreeId>, then: Then) {
-        let group = GroupId(self.next_group);
-        self.next_group += 1;
-        // One more than there are opens: the group must not end while it is being filled.
-        self.groups.insert(group, Group { left: 1, then });
+        let group = self.new_group(then);
         let opens = self.sessions.get(&session).map(|s| s.opens.clone()).unwrap_or_default();
         for id in opens {
             if let Some((of, doomed)) = self.creating.get_mut(&id) {
@@ -145,13 +144,28 @@ impl FileServer {
                 }
             } else if let Some(open) = self.opens.get(&id)
                 && tree.is_none_or(|tree| tree == open.tree)
-                && open.closing.is_none()
+                && (tree.is_some() || !self.leave_waiting(id))
             {
-                self.enter_group(group);
-                self.begin_close(id, CloseReply::Group(group));
+                self.close_in_group(id, group);
             }
         }
         self.leave_group(group);
+    }
+
+    /// A group without opens, to be left once they are in it: it must not end before.
+    pub(crate) fn new_group(&mut self, then: Then) -> GroupId {
+        let group = GroupId(self.next_group);
+        self.next_group += 1;
+        self.groups.insert(group, Group { left: 1, then });
+        group
+    }
+
+    /// Closes an open for a group, unless it is being closed already.
+    pub(crate) fn close_in_group(&mut self, id: OpenId, group: GroupId) {
+        if self.opens.get(&id).is_some_and(|open| open.closing.is_none()) {
+            self.enter_group(group);
+            self.begin_close(id, CloseReply::Group(group));
+        }
     }
 
     fn enter_group(&mut self, group: GroupId) {
@@ -170,6 +184,7 @@ impl FileServer {
         let Some(group) = self.groups.remove(&id) else { return };
         match group.then {
             Then::Nothing => {}
+            Then::Create(creating) => self.look_up(creating),
             Then::Logoff(token, session) => {
                 self.exchanges.end_session(session);
                 self.forget_session(session);

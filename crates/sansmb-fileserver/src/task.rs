@@ -34,6 +34,10 @@ pub(crate) enum Task {
 pub(crate) enum Step {
     /// A CREATE whose file is open and has to be truncated or the like.
     Create(Box<Creating>),
+    /// A client came back to its open.
+    Reconnect {
+        token: Token<op::Create>,
+    },
     Read {
         token: Token<op::Read>,
         offset: u64,

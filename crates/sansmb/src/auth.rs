@@ -57,6 +57,18 @@ pub struct Identity {
     pub expires: Option<FileTime>,
 }
 
+impl Identity {
+    /// Whether both are the same account, whose secret was verified: names count without regard to
+    /// case. Guests and anonymous users are nobody in particular.
+    pub fn is_same_account(&self, other: &Self) -> bool {
+        let fold = |s: &str| -> String { s.chars().flat_map(char::to_uppercase).collect() };
+        self.kind == IdentityKind::User
+            && other.kind == IdentityKind::User
+            && fold(&self.user) == fold(&other.user)
+            && fold(&self.domain) == fold(&other.domain)
+    }
+}
+
 /// What kind of log-on an [`Identity`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IdentityKind {

@@ -4,8 +4,8 @@
 use sansmb::{
     server::{BreakNotice, Server, Sessions},
     wire::{
-        AccessMask, LeaseBreakFlags, LeaseBreakNotification, LeaseState, NtStatus, OplockBreakNotification,
-        SessionId,
+        AccessMask, FileId, LeaseBreakFlags, LeaseBreakNotification, LeaseState, NtStatus,
+        OplockBreakNotification, SessionId,
     },
 };
 
@@ -180,14 +180,13 @@ impl FileServer {
                 })
             }
         };
-        let Some((session, open, encrypt)) = teller else {
-            return self.caching.expire(node, holder);
+        let Some((session, file_id, encrypt)) = teller else {
+            return self.lose_caching(node, holder);
         };
         let notice = match holder {
-            Holder::Open(_) | Holder::Nobody => BreakNotice::Oplock(OplockBreakNotification {
-                oplock_level: oplock_level(to),
-                file_id: open.file_id(),
-            }),
+            Holder::Open(_) | Holder::Nobody => {
+                BreakNotice::Oplock(OplockBreakNotification { oplock_level: oplock_level(to), file_id })
+            }
             Holder::Lease(id) => {
                 let Some(lease) = self.caching.leases.get_mut(id) else { return };
                 if lease.version_2 && !again {
@@ -215,17 +214,36 @@ impl FileServer {
     }
 
     /// Over which session the client of an open can be told something about it.
-    fn reachable(&self, id: OpenId) -> Option<(SessionId, OpenId, bool)> {
+    fn reachable(&self, id: OpenId) -> Option<(SessionId, FileId, bool)> {
         let open = self.opens.get(&id)?;
         self.sessions.get(&open.session)?;
-        Some((open.session, id, open.file()?.share.config.encrypt))
+        Some((open.session, open.file_id(id), open.file()?.share.config.encrypt))
     }
 
     /// A notice could not be delivered: the client has lost what it was about.
     pub fn break_undelivered(&mut self, notice: Undelivered, now: sansmb::time::Now) {
         self.now = now;
-        self.caching.expire(notice.node, notice.holder);
+        self.lose_caching(notice.node, notice.holder);
         self.resume(notice.node);
+    }
+
+    /// A holder cannot be told: it caches nothing any more, and opens that live by what they cached
+    /// are closed.
+    fn lose_caching(&mut self, node: NodeId, holder: Holder) {
+        let opens = match holder {
+            Holder::Nobody => Vec::new(),
+            Holder::Open(id) => vec![id],
+            Holder::Lease(id) => self
+                .caching
+                .leases
+                .get(id)
+                .map(|lease| lease.opens.iter().copied().collect())
+                .unwrap_or_default(),
+        };
+        self.caching.expire(node, holder);
+        for id in opens {
+            self.end_unreachable(id);
+        }
     }
 
     /// The time of some breaks is up, [MS-SMB2] 3.3.6.1 and 3.3.6.5.

@@ -27,7 +27,7 @@ pub(crate) use leases::LeaseId;
 pub(crate) use table::{CachingTable, DelayId};
 
 use holders::{HANDLE, READ, WRITE};
-use sansmb::wire::{AccessMask, LeaseKey, LeaseState, OplockLevel};
+use sansmb::wire::{AccessMask, CreateContextReply, LeaseKey, LeaseState, OplockLevel};
 
 use crate::{opens::OpenId, server::FileServer};
 
@@ -57,7 +57,6 @@ pub(crate) struct HeldLease {
 impl Held {
     /// Whether the client may keep the handle longer than its application does: what a durable
     /// handle needs, [MS-SMB2] 3.3.5.9.6.
-    #[expect(dead_code, reason = "durable handles ask it")]
     pub(crate) fn keeps_handle(&self) -> bool {
         match self.lease {
             Some(lease) => lease.state.contains(LeaseState::HANDLE_CACHING),
@@ -134,6 +133,11 @@ impl FileServer {
                 }),
             },
         }
+    }
+
+    /// The lease of an open, as its client is told of it once more.
+    pub(crate) fn lease_reply(&self, id: OpenId) -> Option<CreateContextReply<'static>> {
+        self.held(id).lease.map(|lease| grant::lease_reply(&lease))
     }
 
     /// In whose name an open caches: its lease's or its own.

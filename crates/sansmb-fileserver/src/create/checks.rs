@@ -202,6 +202,11 @@ impl Wish {
         }
     }
 
+    /// What was asked for.
+    pub(crate) fn desired(&self) -> AccessMask {
+        if self.maximum_allowed { self.access | AccessMask::MAXIMUM_ALLOWED } else { self.access }
+    }
+
     /// What the storage's handle has to be good for.
     pub(crate) fn rights(&self) -> Rights {
         let granted = if self.maximum_allowed { self.maximal | self.access } else { self.access };
@@ -229,11 +234,8 @@ impl Contexts {
                     }
                     contexts.attributes = eas::parse(eas)?;
                 }
-                // There are no earlier versions, and no durable opens to come back to.
+                // There are no earlier versions.
                 CreateContext::TimewarpToken(time) if time.0 != 0 => {
-                    return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
-                }
-                CreateContext::DurableHandleReconnect(_) | CreateContext::DurableHandleReconnectV2 { .. } => {
                     return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
                 }
                 _ => {}

@@ -31,6 +31,7 @@ use crate::{
     action::JobId,
     caching::{Obstacle, OpenCaching},
     close::CloseReply,
+    durable::Asked,
     nodes::PathKey,
     opens::{FileOpen, Frozen, Object, Open, OpenId},
     server::FileServer,
@@ -48,18 +49,19 @@ const MAX_TRIES: u8 = 8;
 /// A CREATE that is under way.
 #[derive(Debug)]
 pub(crate) struct Creating {
-    id: OpenId,
+    pub(crate) id: OpenId,
     token: Token<op::Create>,
-    origin: Origin,
-    share: Arc<Share>,
+    pub(crate) origin: Origin,
+    pub(crate) share: Arc<Share>,
     /// Who asks.
     who: Arc<AccessToken>,
-    wish: Wish,
+    pub(crate) wish: Wish,
     /// The descriptor of what is made.
     descriptor: Option<Bytes>,
+    pub(crate) asked: Asked,
     rights: Rights,
     tries: u8,
-    action: CreateAction,
+    pub(crate) action: CreateAction,
     stage: Stage,
     /// The file, while its stream is being opened.
     base: Option<Base>,
@@ -124,6 +126,13 @@ impl FileServer {
         let Some(share) = self.shares.get(origin.share) else {
             return self.fail(token, NtStatus::NETWORK_NAME_DELETED);
         };
+        let asked = match Asked::new(&body, origin.dialect) {
+            Ok(asked) => asked,
+            Err(status) => return self.fail(token, status),
+        };
+        if let Some(claimed) = asked.reconnect() {
+            return self.reconnect(token, &origin, &share, &body, &asked, claimed);
+        }
         let Some(who) = self.token_of(origin.session) else {
             return self.fail(token, NtStatus::USER_SESSION_DELETED);
         };
@@ -136,13 +145,13 @@ impl FileServer {
         if let Err(status) = self.check_lease_name(&wish, &origin, &key) {
             return self.fail(token, status);
         }
-        let id = self.new_open();
-        self.creating.insert(id, (origin.tree, None));
-        if let Some(session) = self.sessions.get_mut(&origin.session) {
-            session.opens.insert(id);
-        }
+        let before = match self.made_before(&origin, &asked) {
+            Ok(before) => before,
+            Err(status) => return self.fail(token, status),
+        };
+        let id = before.unwrap_or_else(|| self.new_open());
         let rights = wish.rights();
-        let creating = Creating {
+        let mut creating = Box::new(Creating {
             id,
             token,
             origin,
@@ -150,6 +159,7 @@ impl FileServer {
             who,
             wish,
             descriptor,
+            asked,
             rights,
             tries: 0,
             action: CreateAction::OPENED,
@@ -157,8 +167,21 @@ impl FileServer {
             base: None,
             unknown: None,
             known: false,
-        };
-        self.look_up(Box::new(creating));
+        });
+        if before.is_some() {
+            creating.stage = Stage::Look;
+            return self.create_next(creating);
+        }
+        self.creating.insert(id, (creating.origin.tree, None));
+        if let Some(session) = self.sessions.get_mut(&creating.origin.session) {
+            session.opens.insert(id);
+        }
+        self.note_create_guid(&creating);
+        match self.superseded(&creating) {
+            Ok(opens) if opens.is_empty() => self.look_up(creating),
+            Ok(opens) => self.clear_away(opens, creating),
+            Err(status) => self.refuse(*creating, None, status),
+        }
     }
 
     /// Whether a session may have one more open on a tree.
@@ -298,6 +321,14 @@ impl FileServer {
             Ok(own) => own,
             Err(status) => return self.refuse(*creating, Some(handle), status),
         };
+        let waiting = self.in_the_way(node, own, needed, overwrites, allowed);
+        if !waiting.is_empty() {
+            let share = creating.share.clone();
+            self.job(&share, Job::Close { handle }, Task::Discard);
+            self.close_base(&mut creating);
+            creating.known = false;
+            return self.clear_away(waiting, creating);
+        }
         match self.make_way(node, own, needed, overwrites, allowed) {
             Ok(()) => {}
             Err(Obstacle::Refuse(status)) => return self.refuse(*creating, Some(handle), status),
@@ -326,6 +357,7 @@ impl FileServer {
         self.creating.remove(&creating.id);
         let wish = &creating.wish;
         let claim = Claim::new(granted, wish.sharing);
+        let (volatile, lasting) = (self.new_volatile(), self.lasting(creating));
         let on_stream = creating.base.is_some();
         if let Some(file) = key.parent().filter(|_| on_stream) {
             self.nodes.add(metadata.node.whole(), file, creating.id).stream_modes.add(claim);
@@ -363,10 +395,12 @@ impl FileServer {
             session: creating.origin.session,
             tree: creating.origin.tree,
             client_guid: creating.origin.client_guid,
+            volatile,
             granted,
             object: Object::File(Box::new(file)),
             busy: 0,
             closing: None,
+            lasting,
         };
         self.opens.insert(creating.id, open);
         self.enter_caching(creating.id, wish, &creating.origin);
@@ -508,6 +542,7 @@ impl FileServer {
     /// A CREATE ends before it is in the tables.
     pub(crate) fn refuse(&mut self, mut creating: Creating, handle: Option<Handle>, status: NtStatus) {
         self.close_base(&mut creating);
+        self.forget_create_guid(&creating);
         for handle in handle.into_iter().chain(creating.unknown.map(|found| found.handle)) {
             self.job(&creating.share, Job::Close { handle }, Task::Discard);
         }
@@ -522,9 +557,20 @@ impl FileServer {
     }
 
     fn answer_create(&mut self, creating: Creating, metadata: &Metadata) {
-        let Creating { id, token, wish, action, .. } = creating;
+        let again = self.is_answered(creating.id);
+        let caching = if again {
+            self.lease_reply(creating.id)
+        } else {
+            self.grant_caching(creating.id, &creating.wish)
+        };
+        let durable = self.make_last(&creating);
+        let Creating { id, token, wish, .. } = creating;
+        let Some(open) = self.opens.get(&id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
+        let action = open.lasting.made.action.unwrap_or(creating.action);
+        let file_id = open.file_id(id);
         let mut replies = Vec::new();
-        replies.extend(self.grant_caching(id, &wish));
+        replies.extend(caching);
+        replies.extend(durable);
         if let Some(since) = wish.contexts.maximal_access {
             let unchanged = since.is_some_and(|since| since == metadata.written);
             replies.push(CreateContextReply::QueryMaximalAccess {
@@ -539,8 +585,14 @@ impl FileServer {
                 reserved: [0; 16],
             });
         }
+        let held = self.held(id);
         let response = CreateResponse {
-            oplock_level: self.held(id).level,
+            // Who asks again for less hears no more.
+            oplock_level: if again && held.lease.is_none() {
+                held.level.min(wish.oplock)
+            } else {
+                held.level
+            },
             create_action: action,
             creation_time: metadata.created,
             last_access_time: metadata.accessed,
@@ -549,7 +601,7 @@ impl FileServer {
             allocation_size: metadata.allocated,
             end_of_file: metadata.length,
             file_attributes: shown_attributes(metadata.attributes),
-            file_id: id.file_id(),
+            file_id,
             contexts: replies.as_slice().into(),
             ..Default::default()
         };

@@ -79,6 +79,7 @@ impl FileServer {
             CtlCode::PIPE_TRANSCEIVE if pipe => self.pipe_transceive(id, token, body.input, echo),
             CtlCode::PIPE_PEEK if pipe => self.pipe_peek(id, token, echo),
             _ if pipe => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
+            CtlCode::LMR_REQUEST_RESILIENCY => self.request_resiliency(id, token, body.input, echo),
             CtlCode::SRV_REQUEST_RESUME_KEY => self.resume_key(id, token, echo),
             CtlCode::SRV_COPYCHUNK | CtlCode::SRV_COPYCHUNK_WRITE => {
                 self.copy_chunk(id, token, body.input, echo)

@@ -18,6 +18,7 @@ use sansmb::{
 };
 
 use crate::{
+    durable::Lasting,
     info::fit,
     ioctl::Echo,
     opens::{Object, Open, OpenId},
@@ -54,21 +55,25 @@ impl FileServer {
         } else {
             asked.expand_generic() & AccessMask::FILE_ALL_ACCESS
         };
+        let volatile = self.new_volatile();
         let open = Open {
             session: origin.session,
             tree: origin.tree,
             client_guid: origin.client_guid,
+            volatile,
             granted,
             object: Object::Pipe(Box::new(pipe)),
             busy: 0,
             closing: None,
+            lasting: Lasting::default(),
         };
+        let file_id = open.file_id(id);
         self.opens.insert(id, open);
         let response = CreateResponse {
             oplock_level: OplockLevel::NONE,
             create_action: CreateAction::OPENED,
             file_attributes: FileAttributes::NORMAL,
-            file_id: id.file_id(),
+            file_id,
             ..Default::default()
         };
         self.succeed(token, &response);

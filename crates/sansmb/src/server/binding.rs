@@ -14,7 +14,7 @@ use super::{
     op,
     reply::{Failure, Reply},
     session_setup::authentication_leg,
-    sessions::{Session, Sessions, same_user},
+    sessions::{Session, Sessions},
     token::{Gone, Token},
 };
 use crate::{
@@ -143,7 +143,7 @@ impl Sessions {
         let here = channel.sessions.get_mut(&id).ok_or(NtStatus::USER_SESSION_DELETED)?;
         let shared = session.keys.as_ref().ok_or(NtStatus::NOT_SUPPORTED)?;
         // The session may have become a guest's while this connection authenticated.
-        let same = session.identity.as_ref().is_some_and(|theirs| same_user(theirs, identity));
+        let same = session.identity.as_ref().is_some_and(|theirs| theirs.is_same_account(identity));
         if !same || session_key.as_bytes().is_empty() {
             return Err(NtStatus::ACCESS_DENIED);
         }

@@ -10,7 +10,7 @@ use super::{
     keys::{ChannelSession, Phase},
     op,
     reply::{AuthReply, Failure, Reply, ShareId},
-    sessions::{Sessions, same_user},
+    sessions::Sessions,
     token::{Gone, RequestId, Token},
 };
 use crate::{
@@ -171,7 +171,7 @@ impl Sessions {
         events: &mut VecDeque<Event>,
     ) {
         let theirs = self.table.get(&previous).and_then(|s| s.identity.as_ref());
-        if theirs.is_some_and(|theirs| same_user(theirs, identity)) {
+        if theirs.is_some_and(|theirs| theirs.is_same_account(identity)) {
             self.forget(previous, Some(here));
             events.push_back(Event::SessionEnded { session: previous });
         }

@@ -2,7 +2,6 @@
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
-    string::String,
     sync::Arc,
     vec::Vec,
 };
@@ -19,7 +18,7 @@ use super::{
     token::{ConnId, Gone, Token},
 };
 use crate::{
-    auth::{Identity, IdentityKind},
+    auth::Identity,
     crypto::Signer,
     wire::{
         Body, Command, CtlCode, Dialect, FileId, FileTime, Flags, IoctlRequest, IoctlResponse, NtStatus,
@@ -466,13 +465,4 @@ impl Channel {
         }
         Ok(())
     }
-}
-
-/// Whether `a` and `b` are the same account.
-pub(super) fn same_user(a: &Identity, b: &Identity) -> bool {
-    let fold = |s: &str| -> String { s.chars().flat_map(char::to_uppercase).collect() };
-    a.kind == IdentityKind::User
-        && b.kind == IdentityKind::User
-        && fold(&a.user) == fold(&b.user)
-        && fold(&a.domain) == fold(&b.domain)
 }

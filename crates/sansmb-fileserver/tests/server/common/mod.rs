@@ -241,8 +241,16 @@ impl World {
     pub(crate) fn connect_as(&mut self, client_guid: Guid, dialect: Dialect) -> Client {
         let conn = self.server.open(self.now);
         self.partial.insert(conn, Vec::new());
-        let mut client =
-            Client { conn, session: SessionId(0), tree: TreeId(0), next: 0, chain: Vec::new(), last: 0 };
+        let mut client = Client {
+            conn,
+            session: SessionId(0),
+            tree: TreeId(0),
+            next: 0,
+            chain: Vec::new(),
+            last: 0,
+            sequence: 0,
+            replay: false,
+        };
         let dialects = [dialect];
         let request = NegotiateRequest {
             security_mode: SecurityMode::SIGNING_ENABLED,
@@ -300,6 +308,18 @@ impl World {
         client
     }
 
+    /// The same from the machine that calls itself `guid`.
+    pub(crate) fn client_from(&mut self, guid: u8, user: &str) -> Client {
+        let mut client = self.connect_as(Guid([guid; 16]), Dialect::SMB3_0_2);
+        let response = client.set_up(self, user, SessionId(0));
+        assert_eq!(response.status(), NtStatus::SUCCESS);
+        client.session = response.header.session_id;
+        let response = client.tree_connect(self, r"\\server\share");
+        assert_eq!(response.status(), NtStatus::SUCCESS);
+        client.tree = response.header.tree_id;
+        client
+    }
+
     /// Closes all transports.
     pub(crate) fn close_all(&mut self) {
         let conns: Vec<ConnId> = self.partial.keys().copied().collect();
@@ -336,6 +356,10 @@ pub(crate) struct Client {
     chain: Vec<Vec<u8>>,
     /// MessageId of the last request.
     pub(crate) last: u64,
+    /// ChannelSequence of its requests.
+    pub(crate) sequence: u16,
+    /// Its requests are replays.
+    pub(crate) replay: bool,
 }
 
 impl Client {
@@ -345,7 +369,8 @@ impl Client {
             credit_charge: if self.next == 0 { 0 } else { charge },
             command,
             credits: 128,
-            flags,
+            flags: if self.replay { flags | Flags::REPLAY_OPERATION } else { flags },
+            status: NtStatus(self.sequence.into()),
             message_id: self.next,
             tree_id: self.tree,
             session_id: self.session,

@@ -354,8 +354,8 @@ pub(crate) fn create_request<'m>(name: &'m Utf16Buf, how: Create<'m>) -> CreateR
         share_access: how.share,
         create_disposition: how.disposition,
         create_options: how.options,
-        name: name.as_utf16(),
         requested_oplock_level: how.oplock,
+        name: name.as_utf16(),
         contexts: how.contexts.into(),
         ..Default::default()
     }
