@@ -1,7 +1,7 @@
 //! CLOSE, [MS-SMB2] 3.3.5.10 and [MS-FSA] 2.1.5.5.
 //!
 //! ```text
-//! asked for --> (its jobs are done) --> out of the tables --> restored --> unlinked --> looked at --> closed
+//! asked for --> (its jobs are done) --> out of the tables --> unlinked --> looked at --> closed
 //! ```
 //!
 //! From the first step on the FileId is gone. Locks and share modes stay until the jobs are done
@@ -20,7 +20,7 @@ use crate::{
     opens::{FileOpen, Object, OpenId},
     server::FileServer,
     session::GroupId,
-    storage::{Changes, Done, Existence, Handle, Job, Metadata, NodeId, Outcome, Rights, Want},
+    storage::{Done, Existence, Handle, Job, Metadata, NodeId, Outcome, Rights, Want},
     task::Task,
 };
 
@@ -54,8 +54,6 @@ pub(crate) struct Closing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Times that the client froze are put back.
-    Restore,
     /// The name changed under the handle: a handle for the current one is needed.
     Reopen,
     Unlink,
@@ -154,6 +152,7 @@ impl FileServer {
             self.take_away(node, LeaseState::HANDLE_CACHING, holder);
         }
         if file.wrote {
+            self.show_times(file.node);
             // What a directory lists of a file is brought up to date when it is closed.
             self.break_parent(file.caching.parent, &file.file_key());
         }
@@ -165,15 +164,10 @@ impl FileServer {
             self.nodes.forget(node, &key);
             (node, key, deletes) = (node.whole(), file.file_key(), true);
         }
-        let restore = file.frozen.is_set() && file.wrote;
-        let stage = if restore && !deletes { Stage::Restore } else { Stage::Unlink };
         let directory = file.directory;
+        let stage = Stage::Unlink;
         let closing = Closing { file, reply, key, stage, deletes, node, directory, metadata: None };
-        if stage == Stage::Restore {
-            self.close_next(Box::new(closing))
-        } else {
-            self.after_restore(Box::new(closing))
-        }
+        self.cleaned_up(Box::new(closing));
     }
 
     /// Counts an open of a stream out of its file; whether the file goes with it.
@@ -188,7 +182,7 @@ impl FileServer {
         goes
     }
 
-    fn after_restore(&mut self, mut closing: Box<Closing>) {
+    fn cleaned_up(&mut self, mut closing: Box<Closing>) {
         closing.stage = if !closing.deletes {
             Stage::Look
         } else if closing.node == closing.file.node
@@ -211,7 +205,6 @@ impl FileServer {
     fn close_next(&mut self, closing: Box<Closing>) {
         let handle = closing.file.handle;
         let job = match closing.stage {
-            Stage::Restore => Job::Change { handle, changes: closing.file.frozen.changes() },
             Stage::Reopen => Job::Open {
                 path: closing.file.path.clone(),
                 want: Want::Any,
@@ -233,7 +226,6 @@ impl FileServer {
     /// A job of a close is done.
     pub(crate) fn close_step(&mut self, mut closing: Box<Closing>, outcome: Outcome) {
         match closing.stage {
-            Stage::Restore => self.after_restore(closing),
             Stage::Reopen => match outcome {
                 Ok(Done::Opened { handle, metadata, .. }) if metadata.node == closing.node => {
                     closing.directory = metadata.is_directory();
@@ -255,7 +247,7 @@ impl FileServer {
             }
             Stage::Look => {
                 if let Ok(Done::Metadata(metadata)) = outcome {
-                    closing.metadata = Some(metadata);
+                    closing.metadata = Some(self.shown(metadata));
                 }
                 closing.stage = Stage::Close;
                 self.close_next(closing);
@@ -307,21 +299,6 @@ impl FileServer {
             }
             CloseReply::Group(group) => self.leave_group(group),
             CloseReply::Nobody => {}
-        }
-    }
-}
-
-impl crate::opens::Frozen {
-    pub(crate) fn is_set(&self) -> bool {
-        *self != Self::default()
-    }
-
-    fn changes(&self) -> Changes {
-        Changes {
-            written: self.written,
-            accessed: self.accessed,
-            changed: self.changed,
-            ..Changes::default()
         }
     }
 }

@@ -149,11 +149,8 @@ impl FileServer {
                     Done::Written(n) => u32::try_from(n).unwrap_or(length),
                     _ => length,
                 };
-                if let Some(file) = self.file_mut(id) {
-                    file.modified = true;
-                    file.wrote = true;
-                }
-                self.succeed(token, &WriteResponse { count });
+                self.wrote(id);
+                self.answer_changed(id, token, Ok(Reply::new(&WriteResponse { count })));
             }
             Err(status) => self.fail(token, status),
         }
@@ -261,6 +258,9 @@ impl FileServer {
         match nothing(outcome) {
             Ok(()) => {
                 self.report_modified(id);
+                if let Some(node) = self.file(id).map(|file| file.node) {
+                    self.show_times(node);
+                }
                 self.succeed(token, &EmptyBody::default());
             }
             Err(status) => self.fail(token, status),

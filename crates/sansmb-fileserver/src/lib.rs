@@ -42,6 +42,7 @@ mod shares;
 pub mod storage;
 mod task;
 pub mod text;
+mod times;
 mod tree;
 
 pub use action::{Action, JobId, Response};

@@ -11,6 +11,7 @@ use crate::{
     storage::{NodeId, SharePath},
     task::Append,
     text::{fold, fold_path},
+    times::Shown,
 };
 
 /// A path of a volume without regard to case. Everything beneath a directory sorts right after it.
@@ -67,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) appends: VecDeque<Append>,
     /// One such write is under way.
     pub(crate) appending: bool,
+    /// The times that clients saw last.
+    pub(crate) shown: Option<Shown>,
 }
 
 /// One name of a file.

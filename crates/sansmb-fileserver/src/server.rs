@@ -25,6 +25,7 @@ use crate::{
     shares::{Share, Shares},
     storage::{Done, Job, NodeId, Outcome},
     task::{Step, Task},
+    times::LateTimes,
 };
 
 /// So that nobody takes one half of a FileId for the other.
@@ -51,6 +52,8 @@ pub struct FileServer {
     pub(crate) groups: BTreeMap<GroupId, Group>,
     /// Requests that wait for something, by connection.
     waiting: BTreeMap<ConnId, BTreeMap<RequestId, Waiting>>,
+    /// Writes that do not show in the times of their files yet.
+    pub(crate) late: LateTimes,
     /// Files that were deleted while lookups ran, each with the first job that came after.
     pub(crate) deleted: BTreeMap<NodeId, JobId>,
     tasks: BTreeMap<JobId, Task>,
@@ -142,6 +145,7 @@ impl FileServer {
             watches: BTreeMap::new(),
             groups: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            late: LateTimes::default(),
             deleted: BTreeMap::new(),
             tasks: BTreeMap::new(),
             lookups: BTreeSet::new(),
@@ -221,12 +225,14 @@ impl FileServer {
     /// When [`FileServer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let slow = self.slow.front().map(|(due, _)| *due);
-        [slow, self.caching.next_due(), self.durables.next()].into_iter().flatten().min()
+        let dues = [slow, self.caching.next_due(), self.durables.next(), self.late.timeout()];
+        dues.into_iter().flatten().min()
     }
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
+        self.late.expire(now.mono);
         while let Some((due, request)) = self.slow.front().copied()
             && due <= now.mono
         {
@@ -288,6 +294,13 @@ impl FileServer {
             Step::Range(ranging) => self.ranges_step(open, ranging, outcome),
             Step::Sparse(sparsing) => self.sparse_step(open, sparsing, outcome),
             Step::Zero { token, reply } => self.zero_done(open, token, reply, outcome),
+            Step::Share(sharing) => self.share_step(open, sharing, outcome),
+            Step::Reparse(reparsing) => self.reparse_step(open, reparsing, outcome),
+            Step::Compress(compressing) => self.compress_step(open, *compressing, outcome),
+            Step::Trim(trimming) => self.trim_step(open, trimming, outcome),
+            Step::Ask(asking) => self.ask_step(open, *asking, outcome),
+            // That times could not be put back undoes nothing.
+            Step::Restored { request, answer } => self.push_answer(request, *answer),
         }
     }
 

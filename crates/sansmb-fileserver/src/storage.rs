@@ -60,6 +60,23 @@ pub struct StorageTraits {
     pub named_streams: bool,
     /// Files and directories have extended attributes.
     pub extended_attributes: bool,
+    /// What it can do beyond plain files.
+    pub features: Features,
+}
+
+/// What a volume can do beyond plain files; clients are told, [MS-FSCC] 2.5.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Features {
+    /// Files have holes: [`Job::Zero`] frees room.
+    pub sparse: bool,
+    /// [`Job::Share`].
+    pub block_sharing: bool,
+    /// COMPRESSED is an attribute that is kept.
+    pub compression: bool,
+    /// [`Job::SetReparse`].
+    pub reparse_points: bool,
+    /// [`Job::Link`].
+    pub hard_links: bool,
 }
 
 /// A backend's own name for something that is open there.
@@ -143,7 +160,8 @@ pub struct Changes {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Job {
-    /// Looks up, opens or makes in one step, never truncating. Ends with [`Done::Opened`].
+    /// Looks up, opens or makes in one step, never truncating. Ends with [`Done::Opened`], or with
+    /// [`Done::Stopped`] where a reparse point is in the way that a client set.
     Open {
         /// What.
         path: SharePath,
@@ -153,7 +171,7 @@ pub enum Job {
         existence: Existence,
         /// What the handle will be used for.
         rights: Rights,
-        /// Attributes of what is made.
+        /// Attributes of what is made. COMPRESSED says: if the directory is.
         attributes: FileAttributes,
         /// Open a symbolic link or reparse point itself instead of what it points to.
         no_follow: bool,
@@ -359,6 +377,35 @@ pub enum Job {
         /// How many bytes.
         length: u64,
     },
+    /// Gives a range the same blocks as another one: no copy, and whoever writes to one does not
+    /// change the other. Whole clusters only, in different places. Ends with [`Done::Nothing`], or
+    /// [`NtStatus::NOT_SUPPORTED`] where the blocks cannot be shared.
+    Share {
+        /// From this file.
+        from: Handle,
+        /// From this offset.
+        from_offset: u64,
+        /// To this file.
+        to: Handle,
+        /// To this offset.
+        to_offset: u64,
+        /// How many bytes; the source has as many.
+        length: u64,
+    },
+    /// What a reparse point holds. Ends with [`Done::Reparse`], or
+    /// [`NtStatus::NOT_A_REPARSE_POINT`].
+    GetReparse {
+        /// Which, opened with `no_follow`.
+        handle: Handle,
+    },
+    /// Makes a file or an empty directory a reparse point, or, with nothing, an ordinary one again.
+    /// Ends with [`Done::Nothing`].
+    SetReparse {
+        /// Which.
+        handle: Handle,
+        /// REPARSE_DATA_BUFFER or REPARSE_GUID_DATA_BUFFER, [MS-FSCC] 2.1.2; at most 16 KiB.
+        data: Option<Bytes>,
+    },
     /// Frees a range, which then reads as zeros. Ends with [`Done::Nothing`].
     Zero {
         /// Which.
@@ -429,6 +476,16 @@ pub enum Done {
     Streams(Vec<StreamInfo>),
     /// See [`Job::ExtendedAttributes`].
     ExtendedAttributes(Vec<ExtendedAttribute>),
+    /// See [`Job::Open`]: a path leads over a reparse point, or to one that was not to be opened
+    /// itself.
+    Stopped {
+        /// What it holds, as [`Done::Reparse`].
+        reparse: Bytes,
+        /// How many components of the path come after it.
+        unparsed: usize,
+    },
+    /// See [`Job::GetReparse`].
+    Reparse(Bytes),
     /// See [`Job::Read`].
     Read(MessageBuffer),
     /// Bytes written or copied.

@@ -1,14 +1,15 @@
 //! Work that is under way: what happens when a job's outcome comes back.
 
 use bytes::Bytes;
-use sansmb::server::{Token, op};
+use sansmb::server::{RequestId, Token, op};
 
 use crate::{
+    action::Answer,
     close::Closing,
     create::{Creating, access::Found},
     directory::Query,
     info::{QueryEas, QueryFile, QueryFs, QuerySecurity, Renaming, SetFile, StreamRenaming},
-    ioctl::{Copying, Ranging, Sparsing},
+    ioctl::{Asking, Compressing, Copying, Ranging, Reparsing, Sharing, Sparsing, Trimming},
     opens::OpenId,
 };
 
@@ -73,6 +74,16 @@ pub(crate) enum Step {
     Zero {
         token: Token<op::Ioctl>,
         reply: crate::ioctl::Echo,
+    },
+    Share(Box<Sharing>),
+    Reparse(Box<Reparsing>),
+    Compress(Box<Compressing>),
+    Trim(Box<Trimming>),
+    Ask(Box<Asking>),
+    /// Times that a client froze are put back; the answer waits for it.
+    Restored {
+        request: RequestId,
+        answer: Box<Answer>,
     },
 }
 

@@ -10,6 +10,7 @@ const SETTABLE: FileAttributes = FileAttributes::from_bits_retain(
         | FileAttributes::ARCHIVE.bits()
         | FileAttributes::TEMPORARY.bits()
         | FileAttributes::SPARSE_FILE.bits()
+        | FileAttributes::COMPRESSED.bits()
         | FileAttributes::OFFLINE.bits()
         | FileAttributes::NOT_CONTENT_INDEXED.bits()
         | FileAttributes::PINNED.bits()
@@ -22,9 +23,14 @@ pub(crate) fn settable(given: FileAttributes) -> FileAttributes {
 }
 
 /// What is shown for kept attributes of a file or directory: never nothing.
-pub(crate) fn shown(kept: FileAttributes, directory: bool, symlink: bool) -> FileAttributes {
+pub(crate) fn shown(kept: FileAttributes, directory: bool, reparse_point: bool) -> FileAttributes {
     let mut attributes = settable(kept);
     attributes.set(FileAttributes::DIRECTORY, directory);
-    attributes.set(FileAttributes::REPARSE_POINT, symlink);
+    attributes.set(FileAttributes::REPARSE_POINT, reparse_point);
     if attributes.is_empty() { FileAttributes::NORMAL } else { attributes }
+}
+
+/// The tag of what a reparse point holds; never zero for one.
+pub(crate) fn reparse_tag(data: &[u8]) -> u32 {
+    data.first_chunk().map_or(0, |tag| u32::from_le_bytes(*tag))
 }

@@ -8,8 +8,8 @@ use std::{
 
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
-    Completion, Done, Entry, Existence, Job, Metadata, NodeId, Outcome, Rights, Security, SharePath, Space,
-    Storage, StorageTraits, StreamInfo, Want,
+    Completion, Done, Entry, Existence, Features, Job, Metadata, NodeId, Outcome, Rights, Security,
+    SharePath, Space, Storage, StorageTraits, StreamInfo, Want,
 };
 
 use crate::{
@@ -111,6 +111,7 @@ impl<T: Tree> ReadOnly<T> {
             security: false,
             named_streams: false,
             extended_attributes: false,
+            features: Features::default(),
         };
         Self { tree, opened: Slab::default(), traits }
     }
@@ -185,6 +186,7 @@ impl<T: Tree> ReadOnly<T> {
             Job::Space { handle } => {
                 get(handle).map(|_| Done::Space(Space { block: 4096, ..Space::default() }))
             }
+            Job::GetReparse { handle } => get(handle).and(Err(NtStatus::NOT_A_REPARSE_POINT)),
             Job::Ranges { handle, offset, length } => {
                 let end = get(handle)?.node.length.min(offset.saturating_add(length));
                 Ok(Done::Ranges(if offset < end { vec![(offset, end - offset)] } else { Vec::new() }))
@@ -201,6 +203,8 @@ impl<T: Tree> ReadOnly<T> {
             | Job::Strip { .. }
             | Job::SetExtendedAttributes { .. }
             | Job::Copy { .. }
+            | Job::Share { .. }
+            | Job::SetReparse { .. }
             | Job::Zero { .. } => Err(NtStatus::MEDIA_WRITE_PROTECTED),
             _ => Err(NtStatus::NOT_SUPPORTED),
         }

@@ -11,6 +11,7 @@
 pub(crate) mod access;
 pub(crate) mod checks;
 pub(crate) mod path;
+mod stopped;
 mod streams;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -212,7 +213,12 @@ impl FileServer {
         if self.nodes.is_beneath_doomed(&key) {
             return self.refuse(*creating, None, NtStatus::DELETE_PENDING);
         }
-        let attributes = new_attributes(wish);
+        let mut attributes = new_attributes(wish);
+        let compresses = creating.share.traits.features.compression;
+        attributes.set(
+            FileAttributes::COMPRESSED,
+            compresses && !wish.options.contains(CreateOptions::NO_COMPRESSION),
+        );
         let job = Job::Open {
             path: wish.path.clone(),
             want: wish.want,
@@ -255,6 +261,10 @@ impl FileServer {
                     return self.refuse(*creating, handle, NtStatus::ACCESS_DENIED);
                 }
             },
+            Ok(Done::Stopped { reparse, unparsed }) => {
+                let failure = stopped::failure(&creating.wish.path, &reparse, unparsed);
+                return self.refuse(*creating, None, failure);
+            }
             Ok(_) => return self.refuse(*creating, None, NtStatus::INTERNAL_ERROR),
             Err(status) => return self.not_opened(creating, status),
         };
@@ -484,6 +494,9 @@ impl FileServer {
                 creating.stage.next(&creating.wish, &creating.share)
             }
             (Stage::Change, Ok(_)) => {
+                if let Some(node) = self.file(id).map(|file| file.node) {
+                    self.show_times(node);
+                }
                 self.report(
                     id,
                     NotifyAction::MODIFIED,
@@ -540,7 +553,12 @@ impl FileServer {
     }
 
     /// A CREATE ends before it is in the tables.
-    pub(crate) fn refuse(&mut self, mut creating: Creating, handle: Option<Handle>, status: NtStatus) {
+    pub(crate) fn refuse(
+        &mut self,
+        mut creating: Creating,
+        handle: Option<Handle>,
+        failure: impl Into<Failure>,
+    ) {
         self.close_base(&mut creating);
         self.forget_create_guid(&creating);
         for handle in handle.into_iter().chain(creating.unknown.map(|found| found.handle)) {
@@ -550,13 +568,14 @@ impl FileServer {
             session.opens.remove(&creating.id);
         }
         let doomed = self.creating.remove(&creating.id).and_then(|(_, doomed)| doomed);
-        self.fail(creating.token, status);
+        self.respond(creating.token, Err(failure.into()));
         if let Some(group) = doomed {
             self.leave_group(group);
         }
     }
 
     fn answer_create(&mut self, creating: Creating, metadata: &Metadata) {
+        let metadata = self.shown(*metadata);
         let again = self.is_answered(creating.id);
         let caching = if again {
             self.lease_reply(creating.id)

@@ -126,6 +126,7 @@ impl FileServer {
 
     /// The storage gave something to a request.
     pub(crate) fn list_step(&mut self, id: OpenId, query: Box<Query>, outcome: Outcome) {
+        let outcome = self.shown_in(outcome);
         let Some(listing) = self.file_mut(id).and_then(|file| file.listing.as_mut()) else {
             return self.fail(query.token, NtStatus::FILE_CLOSED);
         };

@@ -16,6 +16,7 @@ use super::fit;
 use crate::{
     opens::OpenId,
     server::FileServer,
+    shares::Share,
     storage::{Done, Job, Outcome, Space},
     task::Step,
 };
@@ -25,7 +26,7 @@ use crate::{
 const VOLUME_LEN: usize = 24;
 const ATTRIBUTE_LEN: usize = 16;
 /// Bytes of a sector, as every volume claims.
-const SECTOR: u32 = 512;
+pub(crate) const SECTOR: u32 = 512;
 
 /// A query that needs the space on the volume.
 #[derive(Debug)]
@@ -52,23 +53,15 @@ impl FileServer {
                 let info = FsVolumeInfo {
                     creation_time: traits.created,
                     serial_number: traits.serial,
-                    supports_objects: false,
+                    supports_objects: true,
                     label: label.as_utf16(),
                 };
                 (info.to_vec(), VOLUME_LEN)
             }
             FsInfoClass::ATTRIBUTE => {
                 let name = Utf16Buf::new(&traits.file_system);
-                let mut attributes = FsAttributes::CASE_SENSITIVE_SEARCH
-                    | FsAttributes::CASE_PRESERVED_NAMES
-                    | FsAttributes::UNICODE_ON_DISK
-                    | FsAttributes::PERSISTENT_ACLS
-                    | FsAttributes::SUPPORTS_SPARSE_FILES;
-                attributes.set(FsAttributes::READ_ONLY_VOLUME, read_only);
-                attributes.set(FsAttributes::NAMED_STREAMS, file.share.named_streams());
-                attributes.set(FsAttributes::SUPPORTS_EXTENDED_ATTRIBUTES, traits.extended_attributes);
                 let info = FsAttributeInfo {
-                    attributes,
+                    attributes: attributes(&file.share, read_only),
                     maximum_component_name_length: traits.max_name_len,
                     name: name.as_utf16(),
                 };
@@ -104,7 +97,9 @@ impl FileServer {
                     Step::QueryFs(Box::new(query)),
                 );
             }
-            FsInfoClass::LABEL => return self.fail(token, NtStatus::NOT_SUPPORTED),
+            FsInfoClass::LABEL | FsInfoClass::DRIVER_PATH | FsInfoClass::VOLUME_FLAGS => {
+                return self.fail(token, NtStatus::NOT_SUPPORTED);
+            }
             _ => return self.fail(token, NtStatus::INVALID_INFO_CLASS),
         };
         self.respond(token, fit(buffer, fixed, limit));
@@ -140,7 +135,9 @@ impl FileServer {
                     physical_bytes_per_sector_for_atomicity: physical,
                     physical_bytes_per_sector_for_performance: physical,
                     effective_physical_bytes_per_sector_for_atomicity: physical,
-                    flags: SectorFlags::ALIGNED_DEVICE | SectorFlags::PARTITION_ALIGNED_ON_DEVICE,
+                    flags: SectorFlags::ALIGNED_DEVICE
+                        | SectorFlags::PARTITION_ALIGNED_ON_DEVICE
+                        | SectorFlags::TRIM_ENABLED,
                     byte_offset_for_sector_alignment: 0,
                     byte_offset_for_partition_alignment: 0,
                 }
@@ -152,14 +149,37 @@ impl FileServer {
     }
 }
 
+/// [MS-FSCC] 2.5.1.
+fn attributes(share: &Share, read_only: bool) -> FsAttributes {
+    let features = share.traits.features;
+    let mut attributes = FsAttributes::CASE_SENSITIVE_SEARCH
+        | FsAttributes::CASE_PRESERVED_NAMES
+        | FsAttributes::UNICODE_ON_DISK
+        | FsAttributes::PERSISTENT_ACLS
+        | FsAttributes::SUPPORTS_OBJECT_IDS;
+    for (attribute, has) in [
+        (FsAttributes::READ_ONLY_VOLUME, read_only),
+        (FsAttributes::SUPPORTS_SPARSE_FILES, features.sparse),
+        (FsAttributes::SUPPORTS_BLOCK_REFCOUNTING, features.block_sharing),
+        (FsAttributes::FILE_COMPRESSION, features.compression),
+        (FsAttributes::SUPPORTS_REPARSE_POINTS, features.reparse_points),
+        (FsAttributes::SUPPORTS_HARD_LINKS, features.hard_links),
+        (FsAttributes::NAMED_STREAMS, share.named_streams()),
+        (FsAttributes::SUPPORTS_EXTENDED_ATTRIBUTES, share.traits.extended_attributes),
+    ] {
+        attributes.set(attribute, has);
+    }
+    attributes
+}
+
 /// Allocation units of a volume.
-struct Units {
-    bytes: u64,
+pub(crate) struct Units {
+    pub(crate) bytes: u64,
     sectors: u32,
 }
 
 impl Units {
-    fn of(space: &Space) -> Self {
+    pub(crate) fn of(space: &Space) -> Self {
         let sectors = (space.block / SECTOR).max(1);
         Self { bytes: u64::from(sectors) * u64::from(SECTOR), sectors }
     }

@@ -9,7 +9,7 @@ mod security;
 mod set;
 
 pub(crate) use eas::QueryEas;
-pub(crate) use fs::QueryFs;
+pub(crate) use fs::{QueryFs, SECTOR, Units};
 pub(crate) use query::QueryFile;
 pub(crate) use rename::Renaming;
 pub(crate) use rename_stream::StreamRenaming;

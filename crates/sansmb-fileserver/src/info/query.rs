@@ -15,6 +15,7 @@ use sansmb::{
 use super::fit;
 use crate::{
     create::shown_attributes,
+    ioctl::compression,
     nodes::PathKey,
     opens::{FileOpen, OpenId},
     server::FileServer,
@@ -71,9 +72,6 @@ impl FileServer {
             FileInfoClass::POSITION => encode(&FilePositionInfo { current_byte_offset: file.position }),
             FileInfoClass::MODE => encode(&FileModeInfo { mode: file.mode.bits() }),
             FileInfoClass::ALIGNMENT => encode(&FileAlignmentInfo { alignment_requirement: 0 }),
-            FileInfoClass::NAME => {
-                encode_named(&FileNameInfo { name: Utf16Buf::new(&absolute(file)).as_utf16() })
-            }
             FileInfoClass::NORMALIZED_NAME => {
                 encode_named(&FileNameInfo { name: Utf16Buf::new(&relative(file)).as_utf16() })
             }
@@ -105,9 +103,19 @@ impl FileServer {
                     Step::QueryFile(Box::new(query)),
                 );
             }
-            FileInfoClass::PIPE | FileInfoClass::PIPE_LOCAL | FileInfoClass::PIPE_REMOTE => {
+            FileInfoClass::PIPE
+            | FileInfoClass::PIPE_LOCAL
+            | FileInfoClass::PIPE_REMOTE
+            | FileInfoClass::QUOTA => {
                 return self.fail(token, NtStatus::INVALID_PARAMETER);
             }
+            // Not for clients, [MS-FSA] 2.1.5.12.
+            FileInfoClass::NAME
+            | FileInfoClass::OBJECT_ID
+            | FileInfoClass::REPARSE_POINT
+            | FileInfoClass::SFIO_RESERVE
+            | FileInfoClass::HARD_LINK
+            | FileInfoClass::STANDARD_LINK => return self.fail(token, NtStatus::NOT_SUPPORTED),
             _ => return self.fail(token, NtStatus::INVALID_INFO_CLASS),
         };
         self.respond(token, fit(immediate.0, immediate.1, limit));
@@ -116,7 +124,7 @@ impl FileServer {
     pub(crate) fn query_file_done(&mut self, id: OpenId, query: QueryFile, outcome: Outcome) {
         let QueryFile { token, class, limit } = query;
         let metadata = match outcome {
-            Ok(Done::Metadata(metadata)) => metadata,
+            Ok(Done::Metadata(metadata)) => self.shown(metadata),
             Ok(Done::Streams(streams)) => {
                 let shown = self.file(id).is_some_and(|file| file.share.named_streams());
                 return self.respond(token, list_streams(&streams, shown, limit));
@@ -142,11 +150,9 @@ impl FileServer {
                 attributes: shown_attributes(metadata.attributes),
                 reparse_tag: metadata.reparse_tag,
             }),
-            FileInfoClass::COMPRESSION => {
-                encode(&FileCompressionInfo { compressed_file_size: metadata.length, ..Default::default() })
-            }
+            FileInfoClass::COMPRESSION => encode(&compression_of(&metadata)),
             _ => encode(&FileIdInfo {
-                volume_serial_number: metadata.node.volume,
+                volume_serial_number: self.file(id).map_or(0, |file| file.share.traits.serial.into()),
                 file_id: metadata.node.file.into(),
             }),
         };
@@ -182,6 +188,19 @@ impl FileServer {
             alignment: FileAlignmentInfo { alignment_requirement: 0 },
             name: Utf16Buf::new(&path).as_utf16(),
         })
+    }
+}
+
+/// [MS-FSA] 2.1.5.12.8.
+fn compression_of(metadata: &Metadata) -> FileCompressionInfo {
+    let format = compression::format_of(metadata.attributes);
+    let shifts = if format == compression::NONE { (0, 0, 0) } else { (16, 12, 12) };
+    FileCompressionInfo {
+        compressed_file_size: if metadata.is_directory() { 0 } else { metadata.allocated },
+        compression_format: format,
+        compression_unit_shift: shifts.0,
+        chunk_shift: shifts.1,
+        cluster_shift: shifts.2,
     }
 }
 

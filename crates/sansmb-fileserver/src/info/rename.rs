@@ -200,6 +200,9 @@ impl FileServer {
                 self.renamed(id, &renaming, replaced);
                 return self.succeed(renaming.token, &SetInfoResponse);
             }
+            (Stage::Look, Ok(Done::Stopped { .. })) => {
+                return self.fail(renaming.token, NtStatus::OBJECT_PATH_NOT_FOUND);
+            }
             (_, outcome) => {
                 return self.fail(renaming.token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR));
             }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use sansmb::{
-    server::{Token, op},
+    server::{Reply, Token, op},
     wire::{
         AccessMask, CompletionFilter, CreateOptions, FileAttributes, FileTime, NtStatus, SetInfoResponse,
         Structure,
         fscc::{
             DispositionFlags, FileAllocationInfo, FileBasicInfo, FileDispositionInfo, FileDispositionInfoEx,
-            FileEndOfFileInfo, FileInfoClass, FileLinkInfo, FileModeInfo, FilePositionInfo, FileRenameInfo,
-            FileRenameInfoEx, FileValidDataLengthInfo, NotifyAction, RenameFlags,
+            FileEndOfFileInfo, FileInfoClass, FileLinkInfo, FileModeInfo, FileNameInfo, FilePositionInfo,
+            FileRenameInfo, FileRenameInfoEx, FileValidDataLengthInfo, NotifyAction, RenameFlags,
         },
     },
 };
 
-use super::rename::Naming;
+use super::{SECTOR, rename::Naming};
 use crate::{
     create::{checks::SETTABLE, path::stream_name},
     opens::OpenId,
@@ -92,8 +92,12 @@ impl FileServer {
             FileInfoClass::FULL_EA => {
                 self.set_eas(id, buffer).map(|job| Some((job, Kind::ExtendedAttributes)))
             }
-            FileInfoClass::SHORT_NAME => Err(NtStatus::NOT_SUPPORTED),
-            FileInfoClass::PIPE | FileInfoClass::PIPE_REMOTE => Err(NtStatus::INVALID_PARAMETER),
+            FileInfoClass::SHORT_NAME => self.set_short_name(id, buffer),
+            FileInfoClass::PIPE | FileInfoClass::PIPE_REMOTE | FileInfoClass::QUOTA => {
+                Err(NtStatus::INVALID_PARAMETER)
+            }
+            // Not for clients, [MS-FSA] 2.1.5.15.
+            FileInfoClass::OBJECT_ID | FileInfoClass::SFIO_RESERVE => Err(NtStatus::NOT_SUPPORTED),
             _ => Err(NtStatus::INVALID_INFO_CLASS),
         };
         match result {
@@ -110,6 +114,9 @@ impl FileServer {
         let SetFile { token, kind } = set;
         let result = outcome.and_then(|done| self.set_next(id, kind, done));
         match result {
+            Ok(None) if matches!(kind, Kind::EndOfFile) => {
+                self.answer_changed(id, token, Ok(Reply::new(&SetInfoResponse)));
+            }
             Ok(None) => self.succeed(token, &SetInfoResponse),
             Ok(Some((job, kind))) => {
                 self.job_on(id, |_| job, Step::SetFile(Box::new(SetFile { token, kind })));
@@ -129,6 +136,7 @@ impl FileServer {
                 Ok(self.change_basic(id, &info, Some(&metadata)))
             }
             (Kind::Basic(changed), _) => {
+                self.show_all(id);
                 if !changed.is_empty() {
                     self.report(id, NotifyAction::MODIFIED, changed);
                     self.break_own_parent(id);
@@ -156,6 +164,7 @@ impl FileServer {
                 Ok(None)
             }
             (Kind::EndOfFile, _) => {
+                self.show_all(id);
                 self.report(id, NotifyAction::MODIFIED, CompletionFilter::SIZE);
                 self.break_own_parent(id);
                 Ok(None)
@@ -193,6 +202,8 @@ impl FileServer {
         if info.attributes.intersects(misplaced) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
+        self.show_all(id);
+        let file = self.file(id).ok_or(NtStatus::FILE_CLOSED)?;
         if times.contains(&FREEZE) || !info.attributes.is_empty() {
             return Ok(Some((Job::Stat { handle: file.handle }, Kind::BasicLook(info))));
         }
@@ -226,9 +237,10 @@ impl FileServer {
             attributes.remove(FileAttributes::HIDDEN | FileAttributes::SYSTEM);
         }
         // What a file is made of is not set here, and so it stays.
-        let kept = current.map_or(FileAttributes::empty(), |m| m.attributes & FileAttributes::SPARSE_FILE);
+        let made_of = FileAttributes::SPARSE_FILE | FileAttributes::COMPRESSED;
+        let kept = current.map_or(FileAttributes::empty(), |m| m.attributes & made_of);
         let attributes = attributes.map(|attributes| attributes | kept);
-        let changes = Changes {
+        let mut changes = Changes {
             created: real(info.creation_time),
             accessed: real(info.last_access_time),
             written: real(info.last_write_time),
@@ -238,6 +250,8 @@ impl FileServer {
         if changes == Changes::default() {
             return None;
         }
+        // What the client froze stays, whatever else changes.
+        changes.changed = changes.changed.or(file.frozen.changed);
         let mut kinds = CompletionFilter::empty();
         kinds.set(CompletionFilter::CREATION, changes.created.is_some());
         kinds.set(CompletionFilter::LAST_ACCESS, changes.accessed.is_some());
@@ -317,12 +331,27 @@ impl FileServer {
         Ok(Some((Job::Stat { handle: file.handle }, Kind::ValidData(size))))
     }
 
-    fn set_position(&mut self, id: OpenId, buffer: &[u8]) -> Next {
-        let position = decode::<FilePositionInfo>(buffer)?.current_byte_offset;
-        if position > MAX_LENGTH {
+    /// [MS-FSA] 2.1.5.15.14: there are no short names.
+    fn set_short_name(&self, id: OpenId, buffer: &[u8]) -> Next {
+        let info = decode::<FileNameInfo<'_>>(buffer)?;
+        let file = self.file(id).ok_or(NtStatus::FILE_CLOSED)?;
+        let name = info.name.to_text().ok_or(NtStatus::INVALID_PARAMETER)?;
+        if file.path.0.is_empty() || name.starts_with('\\') {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        self.file_mut(id).ok_or(NtStatus::FILE_CLOSED)?.position = position;
+        self.demand(id, AccessMask::FILE_WRITE_DATA | AccessMask::FILE_WRITE_ATTRIBUTES)?;
+        Err(NtStatus::SHORT_NAMES_NOT_ENABLED_ON_VOLUME)
+    }
+
+    /// [MS-FSA] 2.1.5.15.10.
+    fn set_position(&mut self, id: OpenId, buffer: &[u8]) -> Next {
+        let position = decode::<FilePositionInfo>(buffer)?.current_byte_offset;
+        let file = self.file_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
+        let unbuffered = file.mode.contains(CreateOptions::NO_INTERMEDIATE_BUFFERING);
+        if position > MAX_LENGTH || unbuffered && position % u64::from(SECTOR) != 0 {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        file.position = position;
         Ok(None)
     }
 
@@ -334,11 +363,20 @@ impl FileServer {
             | CreateOptions::SYNCHRONOUS_IO_ALERT
             | CreateOptions::SYNCHRONOUS_IO_NONALERT;
         let both = CreateOptions::SYNCHRONOUS_IO_ALERT | CreateOptions::SYNCHRONOUS_IO_NONALERT;
-        if !settable.contains(mode) || mode.contains(both) {
+        let file = self.file_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
+        if !settable.contains(mode)
+            || mode.contains(both)
+            || mode.intersects(both) != file.mode.intersects(both)
+        {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        let file = self.file_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
-        file.mode = file.mode.difference(settable) | mode;
+        let kept = if file.mode.contains(CreateOptions::NO_INTERMEDIATE_BUFFERING) {
+            CreateOptions::WRITE_THROUGH
+        } else {
+            CreateOptions::empty()
+        };
+        let settable = settable.difference(kept);
+        file.mode = file.mode.difference(settable) | mode & settable;
         Ok(None)
     }
 
@@ -365,6 +403,13 @@ impl FileServer {
         let beneath = renames && self.file(id).is_some_and(|file| file.directory);
         let waits = self.break_handles(id);
         waits.or_else(|| if beneath { self.break_handles_beneath(id) } else { None })
+    }
+
+    /// Everything that was done to the file of an open shows in its times.
+    fn show_all(&mut self, id: OpenId) {
+        if let Some(node) = self.file(id).map(|file| file.node) {
+            self.show_times(node);
+        }
     }
 
     /// Whether an open may do one of these.

@@ -11,7 +11,7 @@ use sansmb::{
     },
 };
 
-use super::Echo;
+use super::{Echo, MAX_OFFSET};
 use crate::{
     opens::OpenId,
     server::FileServer,
@@ -25,7 +25,6 @@ const MAX_CHUNKS: usize = 256;
 const MAX_CHUNK: u32 = 1 << 20;
 /// Bytes of one request.
 const MAX_TOTAL: u64 = 16 << 20;
-const MAX_OFFSET: u64 = i64::MAX as u64;
 
 /// A copy that is under way.
 #[derive(Debug)]
@@ -137,19 +136,19 @@ impl FileServer {
     /// Starts the next chunk, or the next step of one.
     fn copy_next(&mut self, id: OpenId, copying: Box<Copying>) {
         let Some(chunk) = copying.chunks.front().copied() else {
-            return self.copy_over(*copying, NtStatus::SUCCESS);
+            return self.copy_over(id, *copying, NtStatus::SUCCESS);
         };
         let source = copying.source;
         let closing =
             [id, source].iter().any(|id| self.opens.get(id).is_none_or(|open| open.closing.is_some()));
         let Some(from) = self.file(source).map(|file| file.handle).filter(|_| !closing) else {
-            return self.copy_over(*copying, NtStatus::FILE_CLOSED);
+            return self.copy_over(id, *copying, NtStatus::FILE_CLOSED);
         };
         let length = u64::from(chunk.length);
         if !self.may_access(source, chunk.source_offset, length, false)
             || !self.may_access(id, chunk.target_offset, length, true)
         {
-            return self.copy_over(*copying, NtStatus::FILE_LOCK_CONFLICT);
+            return self.copy_over(id, *copying, NtStatus::FILE_LOCK_CONFLICT);
         }
         if copying.stage == Stage::Read {
             let into = MessageBuffer::with_capacity(chunk.length as usize);
@@ -177,7 +176,7 @@ impl FileServer {
 
     pub(crate) fn copy_step(&mut self, id: OpenId, mut copying: Box<Copying>, outcome: Outcome) {
         let Some(chunk) = copying.chunks.front().copied() else {
-            return self.copy_over(*copying, NtStatus::INTERNAL_ERROR);
+            return self.copy_over(id, *copying, NtStatus::INTERNAL_ERROR);
         };
         match (copying.stage, outcome) {
             (Stage::Copy, Err(NtStatus::NOT_SUPPORTED)) => {
@@ -205,22 +204,19 @@ impl FileServer {
                 copying.chunks.pop_front();
                 copying.done.chunks_written += 1;
                 copying.done.total_bytes_written += chunk.length;
-                if let Some(file) = self.file_mut(id) {
-                    file.modified = true;
-                    file.wrote = true;
-                }
+                self.wrote(id);
                 self.copy_next(id, copying);
             }
             // The source ends before the chunk does.
-            (_, Ok(_)) => self.copy_over(*copying, NtStatus::INVALID_VIEW_SIZE),
-            (_, Err(status)) => self.copy_over(*copying, status),
+            (_, Ok(_)) => self.copy_over(id, *copying, NtStatus::INVALID_VIEW_SIZE),
+            (_, Err(status)) => self.copy_over(id, *copying, status),
         }
     }
 
     /// The copy is over; after a failure the client learns how far it came.
-    fn copy_over(&mut self, copying: Copying, status: NtStatus) {
+    fn copy_over(&mut self, id: OpenId, copying: Copying, status: NtStatus) {
         let Copying { token, echo, source, done, .. } = copying;
-        self.respond(token, Ok(echo.encode(&done.to_vec()).with_status(status)));
+        self.answer_changed(id, token, Ok(echo.encode(&done.to_vec()).with_status(status)));
         self.release(source);
     }
 }

@@ -1,23 +1,21 @@
-//! Control codes about a file's data: holes, zeros, identity.
+//! Control codes about a file's data: holes and zeros.
 
 use sansmb::{
     server::{Token, op},
     wire::{
-        AccessMask, CompletionFilter, FileAttributes, Guid, NtStatus, Structure,
-        fscc::{ExtendedInfo, FsObjectIdInfo, NotifyAction},
-        fsctl::{FileLevelTrim, FileLevelTrimOutput, FileRange, FileRanges, SetSparse, ZeroData},
+        AccessMask, CompletionFilter, FileAttributes, NtStatus, Structure,
+        fscc::NotifyAction,
+        fsctl::{FileRange, FileRanges, SetSparse, ZeroData},
     },
 };
 
-use super::Echo;
+use super::{Echo, MAX_OFFSET};
 use crate::{
     opens::OpenId,
     server::{FileServer, nothing},
     storage::{Changes, Done, Job, Outcome},
     task::Step,
 };
-
-const MAX_OFFSET: u64 = i64::MAX as u64;
 
 /// A query of allocated ranges that is under way.
 #[derive(Debug)]
@@ -33,19 +31,11 @@ pub(crate) struct Sparsing {
     token: Token<op::Ioctl>,
     echo: Echo,
     sparse: bool,
+    /// What a file becomes once its holes are filled.
+    filled: Option<FileAttributes>,
 }
 
 impl FileServer {
-    /// [MS-FSA] 2.1.5.10.1. The identity is made of what names the file anyway.
-    pub(super) fn object_id(&mut self, id: OpenId, token: Token<op::Ioctl>, echo: Echo) {
-        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        let mut object_id = [0; 16];
-        let bytes = file.node.volume.to_le_bytes().into_iter().chain(file.node.file.to_le_bytes());
-        object_id.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-        let info = FsObjectIdInfo { object_id: Guid(object_id), extended_info: ExtendedInfo::default() };
-        self.respond(token, echo.reply(&info.to_vec()));
-    }
-
     /// [MS-FSA] 2.1.5.10.38. Storages decide by themselves what they leave out; the attribute says
     /// whether a client learns of it.
     pub(super) fn set_sparse(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
@@ -59,26 +49,37 @@ impl FileServer {
             return self.fail(token, status);
         }
         let sparse = SetSparse::decode(input).is_ok_and(|set| set.set_sparse);
-        let sparsing = Box::new(Sparsing { token, echo, sparse });
+        let sparsing = Box::new(Sparsing { token, echo, sparse, filled: None });
         self.job_on(id, |file| Job::Stat { handle: file.handle }, Step::Sparse(sparsing));
     }
 
-    pub(crate) fn sparse_step(&mut self, id: OpenId, sparsing: Box<Sparsing>, outcome: Outcome) {
-        let handle = self.file(id).map(|file| file.handle);
-        match (outcome, handle) {
-            (Ok(Done::Metadata(metadata)), Some(handle)) => {
+    pub(crate) fn sparse_step(&mut self, id: OpenId, mut sparsing: Box<Sparsing>, outcome: Outcome) {
+        let Some(handle) = self.file(id).map(|file| file.handle) else {
+            return self.fail(sparsing.token, NtStatus::FILE_CLOSED);
+        };
+        let attributes = match (outcome, sparsing.filled.take()) {
+            (Ok(Done::Metadata(metadata)), _) => {
                 let mut attributes = metadata.attributes;
+                let was = attributes.contains(FileAttributes::SPARSE_FILE);
                 attributes.set(FileAttributes::SPARSE_FILE, sparsing.sparse);
-                let changes = Changes { attributes: Some(attributes), ..Changes::default() };
-                self.job_on(id, |_| Job::Change { handle, changes }, Step::Sparse(sparsing));
+                if was && !sparsing.sparse {
+                    // A file that is not sparse has room for all of it.
+                    sparsing.filled = Some(attributes);
+                    let length = metadata.length;
+                    return self.job_on(id, |_| Job::Allocate { handle, length }, Step::Sparse(sparsing));
+                }
+                attributes
             }
-            (Ok(_), _) => {
+            (Ok(_) | Err(NtStatus::NOT_SUPPORTED), Some(attributes)) => attributes,
+            (Ok(_), None) => {
                 self.report(id, NotifyAction::MODIFIED, CompletionFilter::ATTRIBUTES);
-                let reply = sparsing.echo.reply(&[]);
-                self.respond(sparsing.token, reply);
+                let Sparsing { token, echo, .. } = *sparsing;
+                return self.answer_changed(id, token, echo.reply(&[]));
             }
-            (Err(status), _) => self.fail(sparsing.token, status),
-        }
+            (Err(status), _) => return self.fail(sparsing.token, status),
+        };
+        let changes = Changes { attributes: Some(attributes), ..Changes::default() };
+        self.job_on(id, |_| Job::Change { handle, changes }, Step::Sparse(sparsing));
     }
 
     /// [MS-FSA] 2.1.5.10.39.
@@ -109,8 +110,9 @@ impl FileServer {
     pub(crate) fn zero_done(&mut self, id: OpenId, token: Token<op::Ioctl>, echo: Echo, outcome: Outcome) {
         match nothing(outcome) {
             Ok(()) => {
+                self.wrote(id);
                 self.report(id, NotifyAction::MODIFIED, CompletionFilter::LAST_WRITE);
-                self.respond(token, echo.reply(&[]));
+                self.answer_changed(id, token, echo.reply(&[]));
             }
             Err(status) => self.fail(token, status),
         }
@@ -166,22 +168,5 @@ impl FileServer {
         ranges.truncate(room);
         let reply = echo.encode(&FileRanges(ranges.as_slice().into()).to_vec());
         self.respond(token, Ok(if cut { reply.with_status(NtStatus::BUFFER_OVERFLOW) } else { reply }));
-    }
-
-    /// [MS-FSA] 2.1.5.10.6: a hint that nothing has to follow.
-    pub(super) fn trim(&mut self, id: OpenId, token: Token<op::Ioctl>, input: &[u8], echo: Echo) {
-        let Ok(trim) = FileLevelTrim::decode(input) else {
-            return self.fail(token, NtStatus::INVALID_PARAMETER);
-        };
-        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        if file.directory || trim.key != 0 || trim.ranges.is_empty() {
-            return self.fail(token, NtStatus::INVALID_PARAMETER);
-        }
-        if let Err(status) = self.demand(id, AccessMask::FILE_WRITE_DATA) {
-            return self.fail(token, status);
-        }
-        let output = FileLevelTrimOutput { num_ranges_processed: trim.ranges.len() as u32 }.to_vec();
-        let output = if echo.limit < output.len() { &[] } else { output.as_slice() };
-        self.respond(token, echo.reply(output));
     }
 }

@@ -1,20 +1,72 @@
 //! IOCTL, [MS-SMB2] 3.3.5.15.
 
+pub(crate) mod compression;
 mod copy;
 mod data;
 mod interfaces;
+mod reparse;
+mod share;
+mod trim;
+mod volume;
 
+pub(crate) use compression::Compressing;
 pub(crate) use copy::Copying;
 pub(crate) use data::{Ranging, Sparsing};
+pub(crate) use reparse::Reparsing;
 use sansmb::{
     server::{Failure, Reply, Request, Token, op},
     wire::{
         CtlCode, FileId, IoctlFlags, IoctlRequest, IoctlResponse, NtStatus, Structure,
-        fsctl::{CompressionState, SrvRequestResumeKey},
+        fsctl::SrvRequestResumeKey,
     },
 };
 
+pub(crate) use share::Sharing;
+pub(crate) use trim::Trimming;
+pub(crate) use volume::Asking;
+
 use crate::{opens::OpenId, server::FileServer};
+
+/// The last byte that a file can have.
+const MAX_OFFSET: u64 = i64::MAX as u64;
+
+/// Codes that Windows hands on to the file system, [MS-SMB2] 3.3.5.15 and its note, and that nothing is
+/// done about here.
+const OTHERS: [CtlCode; 33] = [
+    CtlCode::DELETE_OBJECT_ID,
+    CtlCode::FILESYSTEM_GET_STATISTICS,
+    CtlCode::FIND_FILES_BY_SID,
+    CtlCode::GET_INTEGRITY_INFORMATION,
+    CtlCode::GET_REFS_VOLUME_DATA,
+    CtlCode::GET_RETRIEVAL_POINTERS,
+    CtlCode::GET_RETRIEVAL_POINTERS_AND_REFCOUNT,
+    CtlCode::GET_RETRIEVAL_POINTER_COUNT,
+    CtlCode::LMR_SET_LINK_TRACKING_INFORMATION,
+    CtlCode::MARK_HANDLE,
+    CtlCode::OFFLOAD_READ,
+    CtlCode::OFFLOAD_WRITE,
+    CtlCode::PIPE_PEEK,
+    CtlCode::PIPE_TRANSCEIVE,
+    CtlCode::PIPE_WAIT,
+    CtlCode::QUERY_FAT_BPB,
+    CtlCode::QUERY_ON_DISK_VOLUME_INFO,
+    CtlCode::QUERY_SHARED_VIRTUAL_DISK_SUPPORT,
+    CtlCode::QUERY_SPARING_INFO,
+    CtlCode::READ_FILE_USN_DATA,
+    CtlCode::REFS_STREAM_SNAPSHOT_MANAGEMENT,
+    CtlCode::SET_DEFECT_MANAGEMENT,
+    CtlCode::SET_ENCRYPTION,
+    CtlCode::SET_INTEGRITY_INFORMATION,
+    CtlCode::SET_INTEGRITY_INFORMATION_EX,
+    CtlCode::SET_OBJECT_ID_EXTENDED,
+    CtlCode::SET_ZERO_ON_DEALLOCATION,
+    CtlCode::STORAGE_QOS_CONTROL,
+    CtlCode::SVHDX_ASYNC_TUNNEL_REQUEST,
+    CtlCode::SVHDX_SYNC_TUNNEL_REQUEST,
+    CtlCode::QUERY_USN_JOURNAL,
+    CtlCode::READ_USN_JOURNAL,
+    CtlCode::WRITE_USN_CLOSE_RECORD,
+];
 
 /// What a response repeats of its request.
 #[derive(Debug, Clone, Copy)]
@@ -85,20 +137,29 @@ impl FileServer {
                 self.copy_chunk(id, token, body.input, echo)
             }
             CtlCode::CREATE_OR_GET_OBJECT_ID => self.object_id(id, token, echo),
-            CtlCode::GET_REPARSE_POINT => self.fail(token, NtStatus::NOT_A_REPARSE_POINT),
+            CtlCode::GET_OBJECT_ID => self.object_id(id, token, echo),
+            CtlCode::GET_REPARSE_POINT => self.get_reparse_point(id, token, echo),
+            CtlCode::SET_REPARSE_POINT => self.set_reparse_point(id, token, body.input, echo),
+            CtlCode::DELETE_REPARSE_POINT => self.delete_reparse_point(id, token, body.input, echo),
+            CtlCode::DUPLICATE_EXTENTS_TO_FILE | CtlCode::DUPLICATE_EXTENTS_TO_FILE_EX => {
+                self.duplicate_extents(id, token, body.input, echo);
+            }
+            CtlCode::QUERY_FILE_REGIONS => self.file_regions(id, token, body.input, echo),
+            CtlCode::GET_NTFS_VOLUME_DATA => self.ntfs_volume_data(id, token, echo),
+            CtlCode::SRV_ENUMERATE_SNAPSHOTS => self.enumerate_snapshots(token, echo),
+            // [MS-FSA] 2.1.5.10.18: so it is said of every name.
+            CtlCode::IS_PATHNAME_VALID => self.respond(token, echo.reply(&[])),
+            // Nobody here has the right to restore files.
+            CtlCode::SET_OBJECT_ID => self.fail(token, NtStatus::ACCESS_DENIED),
             CtlCode::SET_SPARSE => self.set_sparse(id, token, body.input, echo),
             CtlCode::SET_ZERO_DATA => self.set_zero_data(id, token, body.input, echo),
             CtlCode::QUERY_ALLOCATED_RANGES => self.allocated_ranges(id, token, body.input, echo),
             CtlCode::FILE_LEVEL_TRIM => self.trim(id, token, body.input, echo),
-            CtlCode::GET_COMPRESSION => {
-                self.respond(token, echo.reply(&CompressionState { format: 0 }.to_vec()));
-            }
-            CtlCode::SET_COMPRESSION => match CompressionState::decode(body.input) {
-                Ok(CompressionState { format: 0 }) => self.respond(token, echo.reply(&[])),
-                Ok(_) => self.fail(token, NtStatus::NOT_SUPPORTED),
-                Err(_) => self.fail(token, NtStatus::INVALID_PARAMETER),
-            },
-            _ => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
+            CtlCode::GET_COMPRESSION => self.get_compression(id, token, echo),
+            CtlCode::SET_COMPRESSION => self.set_compression(id, token, body.input, echo),
+            // Allowed, and nothing that this file system has.
+            code if OTHERS.contains(&code) => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
+            _ => self.fail(token, NtStatus::NOT_SUPPORTED),
         }
     }
 

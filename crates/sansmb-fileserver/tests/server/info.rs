@@ -28,11 +28,9 @@ fn o13_buffers_hold_the_fixed_part_or_are_refused() {
         let short = client.query(&mut world, file, InfoType::FILE, class.0, fixed as u32 - 1);
         assert_eq!(short.status(), NtStatus::INFO_LENGTH_MISMATCH, "{class:?}");
     }
-    for (class, fixed, whole) in [
-        (FileInfoClass::ALL, 104, 100 + 18),
-        (FileInfoClass::NAME, 8, 4 + 18),
-        (FileInfoClass::NORMALIZED_NAME, 8, 4 + 16),
-    ] {
+    for (class, fixed, whole) in
+        [(FileInfoClass::ALL, 104, 100 + 18), (FileInfoClass::NORMALIZED_NAME, 8, 4 + 16)]
+    {
         assert_eq!(client.info(&mut world, file, class).len(), whole, "{class:?}");
         let short = client.query(&mut world, file, InfoType::FILE, class.0, fixed - 1);
         assert_eq!(short.status(), NtStatus::INFO_LENGTH_MISMATCH, "{class:?}");
@@ -60,6 +58,15 @@ fn classes_that_files_do_not_have_are_refused() {
         (InfoType::FILE, FileInfoClass::FULL_EA.0, NtStatus::NO_EAS_ON_FILE),
         (InfoType::FILE, FileInfoClass::PIPE_LOCAL.0, NtStatus::INVALID_PARAMETER),
         (InfoType::FILE, FileInfoClass::RENAME.0, NtStatus::INVALID_INFO_CLASS),
+        (InfoType::FILE, FileInfoClass::NAMES.0, NtStatus::INVALID_INFO_CLASS),
+        (InfoType::FILE, FileInfoClass::QUOTA.0, NtStatus::INVALID_PARAMETER),
+        (InfoType::FILE, FileInfoClass::NAME.0, NtStatus::NOT_SUPPORTED),
+        (InfoType::FILE, FileInfoClass::OBJECT_ID.0, NtStatus::NOT_SUPPORTED),
+        (InfoType::FILE, FileInfoClass::HARD_LINK.0, NtStatus::NOT_SUPPORTED),
+        (InfoType::FILE, FileInfoClass::STANDARD_LINK.0, NtStatus::NOT_SUPPORTED),
+        (InfoType::FILE, FileInfoClass::REPARSE_POINT.0, NtStatus::NOT_SUPPORTED),
+        (InfoType::FILESYSTEM, FsInfoClass::LABEL.0, NtStatus::NOT_SUPPORTED),
+        (InfoType::FILESYSTEM, FsInfoClass::DRIVER_PATH.0, NtStatus::NOT_SUPPORTED),
         (InfoType::FILE, 200, NtStatus::INVALID_INFO_CLASS),
         (InfoType::FILESYSTEM, 99, NtStatus::INVALID_INFO_CLASS),
         (InfoType::QUOTA, 0, NtStatus::NOT_SUPPORTED),
@@ -76,6 +83,18 @@ fn classes_that_files_do_not_have_are_refused() {
         client.set_bytes(&mut world, file, FileInfoClass::ALL, &[0; 200]),
         NtStatus::INVALID_INFO_CLASS
     );
+    let short = Utf16Buf::new("SHORT~1");
+    let short = FileNameInfo { name: short.as_utf16() }.to_vec();
+    for (class, buffer, status) in [
+        (FileInfoClass::SHORT_NAME, &short[..], NtStatus::SHORT_NAMES_NOT_ENABLED_ON_VOLUME),
+        (FileInfoClass::SHORT_NAME, &short[..3], NtStatus::INFO_LENGTH_MISMATCH),
+        (FileInfoClass::QUOTA, &[0; 100], NtStatus::INVALID_PARAMETER),
+        (FileInfoClass::OBJECT_ID, &[0; 100], NtStatus::NOT_SUPPORTED),
+        (FileInfoClass::PIPE, &[0; 100], NtStatus::INVALID_PARAMETER),
+        (FileInfoClass::STANDARD, &[0; 100], NtStatus::INVALID_INFO_CLASS),
+    ] {
+        assert_eq!(client.set_bytes(&mut world, file, class, buffer), status, "{class:?}");
+    }
 }
 
 #[test]
@@ -208,8 +227,8 @@ fn renames_move_files_and_directories() {
     let file = client.open(&mut world, "file", open());
     let twin = client.open(&mut world, "file", open());
     assert_eq!(client.rename(&mut world, file, r"dir\moved", false), NtStatus::SUCCESS);
-    let name = client.info(&mut world, twin, FileInfoClass::NAME);
-    assert_eq!(FileNameInfo::decode(&name).unwrap().name.to_text().unwrap(), r"\dir\moved");
+    let name = client.info(&mut world, twin, FileInfoClass::NORMALIZED_NAME);
+    assert_eq!(FileNameInfo::decode(&name).unwrap().name.to_text().unwrap(), r"dir\moved");
     client.close(&mut world, dir);
     let dir = client.open(&mut world, "dir", open());
     assert_eq!(
@@ -227,8 +246,8 @@ fn renames_move_files_and_directories() {
     assert_eq!(client.rename(&mut world, dir, r"folder\in\itself", false), NtStatus::ACCESS_DENIED);
     assert_eq!(client.rename(&mut world, dir, "FOLDER", false), NtStatus::SUCCESS);
     assert_eq!(client.rename(&mut world, dir, "FOLDER", false), NtStatus::SUCCESS);
-    let name = client.info(&mut world, dir, FileInfoClass::NAME);
-    assert_eq!(FileNameInfo::decode(&name).unwrap().name.to_text().unwrap(), r"\FOLDER");
+    let name = client.info(&mut world, dir, FileInfoClass::NORMALIZED_NAME);
+    assert_eq!(FileNameInfo::decode(&name).unwrap().name.to_text().unwrap(), "FOLDER");
     world.drop_client(&client);
     world.assert_empty();
 }

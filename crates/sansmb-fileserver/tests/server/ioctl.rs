@@ -197,7 +197,12 @@ fn o17_control_codes_that_do_not_fit_are_refused() {
     let zero = ZeroData { file_offset: 0, beyond_final_zero: 10 }.to_vec();
     let backwards = ZeroData { file_offset: 10, beyond_final_zero: 0 }.to_vec();
     for (id, code, input, status) in [
-        (file, CtlCode(0x1234_5678), &[][..], NtStatus::INVALID_DEVICE_REQUEST),
+        (file, CtlCode(0x1234_5678), &[][..], NtStatus::NOT_SUPPORTED),
+        (file, CtlCode::SRV_READ_HASH, &[], NtStatus::NOT_SUPPORTED),
+        (file, CtlCode::GET_INTEGRITY_INFORMATION, &[], NtStatus::INVALID_DEVICE_REQUEST),
+        (file, CtlCode::GET_RETRIEVAL_POINTERS, &[], NtStatus::INVALID_DEVICE_REQUEST),
+        (file, CtlCode::SET_OBJECT_ID, &[], NtStatus::ACCESS_DENIED),
+        (file, CtlCode::IS_PATHNAME_VALID, &[], NtStatus::SUCCESS),
         (file, CtlCode::PIPE_TRANSCEIVE, &[], NtStatus::INVALID_DEVICE_REQUEST),
         (file, CtlCode::PIPE_PEEK, &[], NtStatus::INVALID_DEVICE_REQUEST),
         (file, CtlCode::PIPE_WAIT, &[], NtStatus::INVALID_DEVICE_REQUEST),
@@ -206,7 +211,7 @@ fn o17_control_codes_that_do_not_fit_are_refused() {
         (FileId::ANY, CtlCode::QUERY_NETWORK_INTERFACE_INFO, &[], NtStatus::NOT_SUPPORTED),
         (FileId::ANY, CtlCode::SET_SPARSE, &[], NtStatus::FILE_CLOSED),
         (file, CtlCode::GET_COMPRESSION, &[], NtStatus::SUCCESS),
-        (file, CtlCode::SET_COMPRESSION, &[1, 0], NtStatus::NOT_SUPPORTED),
+        (file, CtlCode::SET_COMPRESSION, &[9, 0], NtStatus::INVALID_PARAMETER),
         (file, CtlCode::SET_SPARSE, &[1], NtStatus::SUCCESS),
         (dir, CtlCode::SET_SPARSE, &[1], NtStatus::INVALID_PARAMETER),
         (file, CtlCode::SET_ZERO_DATA, &zero, NtStatus::SUCCESS),
@@ -261,5 +266,9 @@ fn zeros_and_holes() {
     let id = client.ioctl(&mut world, file, CtlCode::CREATE_OR_GET_OBJECT_ID, &[], 64);
     assert_eq!(id.body::<IoctlResponse<'_>>().output.len(), 64);
     let short = client.ioctl(&mut world, file, CtlCode::CREATE_OR_GET_OBJECT_ID, &[], 63);
-    assert_eq!(short.status(), NtStatus::BUFFER_TOO_SMALL);
+    assert_eq!(short.status(), NtStatus::INVALID_PARAMETER);
+    // What stops being sparse keeps its zeros.
+    assert_eq!(client.ioctl(&mut world, file, CtlCode::SET_SPARSE, &[0], 0).status(), NtStatus::SUCCESS);
+    assert!(!client.basic(&mut world, file).attributes.contains(FileAttributes::SPARSE_FILE));
+    assert_eq!(client.read(&mut world, file, 65_535, 3), Ok(vec![1, 0, 0]));
 }

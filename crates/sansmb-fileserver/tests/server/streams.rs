@@ -291,8 +291,8 @@ fn open_streams_follow_their_file_to_another_name() {
     client.close(&mut world, file);
     assert_eq!(client.write(&mut world, stream, 0, b"data"), NtStatus::SUCCESS);
     assert_eq!(client.get(&mut world, "other:stream"), b"data");
-    let name = client.info(&mut world, stream, FileInfoClass::NAME);
-    assert_eq!(FileNameInfo::decode(&name).unwrap().name.to_text().unwrap(), r"\other:stream");
+    let name = client.info(&mut world, stream, FileInfoClass::NORMALIZED_NAME);
+    assert_eq!(FileNameInfo::decode(&name).unwrap().name.to_text().unwrap(), "other:stream");
     let file = client.open(&mut world, "other", ALL);
     assert_eq!(client.delete_pending(&mut world, file, true), NtStatus::SUCCESS);
     client.close(&mut world, file);

@@ -7,7 +7,7 @@ use rustix::{
     io::{Errno, Result},
 };
 
-use super::meta::descriptor;
+use super::kept::descriptor;
 
 /// How often a path with `..` in a symbolic link is resolved again when something is renamed
 /// meanwhile.

@@ -126,6 +126,9 @@ pub(super) struct DirNames {
     /// There are more names than may be kept; they are read for every question.
     too_many: bool,
     limit: usize,
+    /// Whether the directory is a reparse point, once somebody asked. Clients change that with this
+    /// lock held.
+    pub(super) reparse_point: Option<bool>,
 }
 
 /// A large directory would have to be read, or somebody is reading it.

@@ -18,7 +18,7 @@ use sansmb_fileserver::storage::{ExtendedAttribute, merge_extended_attributes};
 
 use super::{
     errno::status,
-    meta::{beneath, descriptor},
+    kept::{beneath, descriptor},
     node::Node,
 };
 

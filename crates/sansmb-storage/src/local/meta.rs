@@ -1,36 +1,25 @@
-//! Metadata of files, and the attributes that Unix has no place for.
-//!
-//! DOS attributes and the creation time live in the extended attribute `user.sansmb.attributes`: a
-//! version byte (1, or 2 where a security descriptor is kept too), the attributes and the creation time
-//! (zero for "as the file system says"), both little-endian, and the owner's security identifier where
-//! one is known and there is no descriptor. Without it a file has ARCHIVE, a name with a leading dot HIDDEN, and a file that
-//! nobody may write READONLY. Where the file system has no extended attributes, changes to them are
-//! accepted and lost.
+//! Metadata of files: what the file system says, and what is kept beside it.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::{
     fs::{
         AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT,
-        XattrFlags, fgetxattr, fsetxattr, futimens, getxattr, lgetxattr, setxattr, statx,
+        futimens, statx,
     },
-    io::{Errno, Result},
+    io::Result,
 };
-use sansmb::wire::{FileAttributes, FileTime, Structure, dtyp::Sid};
+use sansmb::wire::{FileAttributes, FileTime, dtyp::Sid, fsctl::ReparseTag};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
 
+use super::kept::{Instead, Kept, descriptor};
 use crate::attributes::{settable, shown};
 
-const XATTR: &str = "user.sansmb.attributes";
-const XATTR_LEN: usize = 13;
-/// The same, and the longest identifier.
-const XATTR_ROOM: usize = XATTR_LEN + 8 + 4 * Sid::MAX_SUB_AUTHORITIES;
-const XATTR_VERSION: u8 = 1;
-/// The same, and there is a security descriptor beside it.
-const XATTR_SECURED: u8 = 2;
-
-/// IO_REPARSE_TAG_SYMLINK, [MS-FSCC] 2.1.2.1.
-const TAG_SYMLINK: u32 = 0xa000_000c;
+/// The change time may be ahead of what was written down of it by so much (20 ms): to write it down
+/// changes it.
+const SLACK: u64 = 200_000;
+/// Tries to write down the change time within that.
+const TRIES: u32 = 5;
 
 /// What `statx` said.
 #[derive(Debug, Clone, Copy)]
@@ -90,14 +79,14 @@ impl Stat {
         (self.0.stx_ctime.tv_sec, self.0.stx_ctime.tv_nsec)
     }
 
-    fn defaults(&self, dot: bool) -> Kept {
+    pub(super) fn defaults(&self, dot: bool) -> Kept {
         let mut attributes = FileAttributes::empty();
         if self.kind() != FileType::Directory {
             attributes |= FileAttributes::ARCHIVE;
             attributes.set(FileAttributes::READONLY, self.0.stx_mode & 0o222 == 0);
         }
         attributes.set(FileAttributes::HIDDEN, dot);
-        Kept { attributes, created: FileTime(0), secured: false, owner: None }
+        Kept { attributes, ..Kept::default() }
     }
 
     fn born(&self) -> FileTime {
@@ -114,19 +103,20 @@ impl Stat {
         let kept = kept.unwrap_or_else(|| self.defaults(dot));
         let kind = self.kind();
         let directory = kind == FileType::Directory;
-        let attributes = shown(kept.attributes, directory, kind == FileType::Symlink);
+        let reparse_tag = if kind == FileType::Symlink { ReparseTag::SYMLINK.0 } else { kept.reparse_tag };
+        let attributes = shown(kept.attributes, directory, reparse_tag != 0);
         let regular = kind == FileType::RegularFile;
         Metadata {
             node: self.node(),
             created: if kept.created == FileTime(0) { self.born() } else { kept.created },
-            accessed: time(self.0.stx_atime),
-            written: time(self.0.stx_mtime),
-            changed: time(self.0.stx_ctime),
+            accessed: kept.accessed.time(time(self.0.stx_atime), 0),
+            written: kept.written.time(time(self.0.stx_mtime), 0),
+            changed: kept.changed.time(time(self.0.stx_ctime), SLACK),
             length: if regular { self.0.stx_size } else { 0 },
             allocated: if regular { self.allocated() } else { 0 },
             attributes,
             links: if directory { self.0.stx_nlink.min(1) } else { self.0.stx_nlink },
-            reparse_tag: if kind == FileType::Symlink { TAG_SYMLINK } else { 0 },
+            reparse_tag,
             ea_size: 0,
         }
     }
@@ -138,84 +128,6 @@ fn wanted() -> StatxFlags {
 
 fn time(t: StatxTimestamp) -> FileTime {
     FileTime::from_unix(t.tv_sec, t.tv_nsec)
-}
-
-/// What the extended attribute holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
-    attributes: FileAttributes,
-    created: FileTime,
-    /// A security descriptor is kept in an attribute of its own.
-    pub(super) secured: bool,
-    /// Who owns it, without a descriptor.
-    pub(super) owner: Option<Sid>,
-}
-
-impl Kept {
-    fn parse(raw: &[u8]) -> Option<Self> {
-        let (fixed, owner) = raw.split_first_chunk::<XATTR_LEN>()?;
-        let (version, rest) = fixed.split_first()?;
-        let (attributes, created) = rest.split_first_chunk()?;
-        matches!(*version, XATTR_VERSION | XATTR_SECURED).then_some(Self {
-            attributes: FileAttributes::from_bits_retain(u32::from_le_bytes(*attributes)),
-            created: FileTime(u64::from_le_bytes(created.try_into().ok()?)),
-            secured: *version == XATTR_SECURED,
-            owner: if owner.is_empty() { None } else { Some(Sid::decode(owner).ok()?) },
-        })
-    }
-
-    fn bytes(self) -> Vec<u8> {
-        let mut raw = vec![if self.secured { XATTR_SECURED } else { XATTR_VERSION }];
-        raw.extend_from_slice(&self.attributes.bits().to_le_bytes());
-        raw.extend_from_slice(&self.created.0.to_le_bytes());
-        if let Some(owner) = self.owner {
-            raw.extend(owner.to_vec());
-        }
-        raw
-    }
-
-    /// Of an open file. `path_only` says that it was opened with O_PATH, which `fgetxattr` refuses.
-    pub(super) fn of(fd: BorrowedFd<'_>, path_only: bool) -> Option<Self> {
-        let mut raw = [0_u8; XATTR_ROOM];
-        let got = if path_only {
-            getxattr(descriptor(fd), XATTR, &mut raw)
-        } else {
-            fgetxattr(fd, XATTR, &mut raw)
-        };
-        Self::parse(raw.get(..got.ok()?)?)
-    }
-
-    /// Of a name in a directory that is no symbolic link.
-    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
-        let mut raw = [0_u8; XATTR_ROOM];
-        let got = lgetxattr(beneath(dir, name), XATTR, &mut raw).ok()?;
-        Self::parse(raw.get(..got)?)
-    }
-
-    fn store(self, fd: BorrowedFd<'_>, path_only: bool) -> Result<()> {
-        let result = if path_only {
-            setxattr(descriptor(fd), XATTR, &self.bytes(), XattrFlags::empty())
-        } else {
-            fsetxattr(fd, XATTR, &self.bytes(), XattrFlags::empty())
-        };
-        match result {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-            other => other,
-        }
-    }
-}
-
-/// The path under which the kernel knows an open descriptor.
-pub(super) fn descriptor(fd: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
-}
-
-/// The path of a name in an open directory.
-pub(super) fn beneath(dir: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
-    let mut path = descriptor(dir).into_bytes();
-    path.push(b'/');
-    path.extend_from_slice(name);
-    path
 }
 
 /// Notes that a security descriptor is kept with an open file.
@@ -239,7 +151,7 @@ pub(super) fn set_first(
 ) -> Result<Option<Kept>> {
     let mut kept = stat.defaults(dot);
     let hidden = kept.attributes & FileAttributes::HIDDEN;
-    let attributes = settable(wanted) | hidden;
+    let attributes = settable(wanted).difference(FileAttributes::COMPRESSED) | hidden;
     if attributes == kept.attributes && !secured && owner.is_none() {
         return Ok(None);
     }
@@ -254,21 +166,11 @@ pub(super) fn set_first(
     }
 }
 
-/// Sets times and attributes of an open file.
+/// Sets times and attributes of an open file. Times that the file system cannot hold are kept beside
+/// it, and so is the change time.
 pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &Changes) -> Result<()> {
-    if changes.attributes.is_some() || changes.created.is_some() {
-        let before = match Kept::of(fd, path_only) {
-            Some(kept) => kept,
-            None => Stat::of(fd)?.defaults(dot),
-        };
-        let after = Kept {
-            attributes: changes.attributes.map_or(before.attributes, settable),
-            created: changes.created.unwrap_or(before.created),
-            ..before
-        };
-        if after != before {
-            after.store(fd, path_only)?;
-        }
+    if *changes == Changes::default() {
+        return Ok(());
     }
     if changes.accessed.is_some() || changes.written.is_some() {
         let times = Timestamps {
@@ -276,6 +178,33 @@ pub(super) fn change(fd: BorrowedFd<'_>, path_only: bool, dot: bool, changes: &C
             last_modification: timespec(changes.written),
         };
         set_times(fd, path_only, &times)?;
+    }
+    let stat = Stat::of(fd)?;
+    let known = Kept::of(fd, path_only);
+    let before = known.unwrap_or_else(|| stat.defaults(dot));
+    let instead = |meant: Option<FileTime>, says, before| match meant {
+        Some(meant) if meant == says => Instead::default(),
+        Some(meant) => Instead { meant, says },
+        None => before,
+    };
+    let mut after = Kept {
+        attributes: changes.attributes.map_or(before.attributes, settable),
+        created: changes.created.unwrap_or(before.created),
+        accessed: instead(changes.accessed, time(stat.0.stx_atime), before.accessed),
+        written: instead(changes.written, time(stat.0.stx_mtime), before.written),
+        changed: instead(changes.changed, time(stat.0.stx_ctime), Instead::default()),
+        ..before
+    };
+    let Some(meant) = changes.changed else {
+        return if after == before { Ok(()) } else { after.store(fd, path_only) };
+    };
+    for _ in 0..TRIES {
+        after.store(fd, path_only)?;
+        let says = time(Stat::of(fd)?.0.stx_ctime);
+        if after.changed.time(says, SLACK) == meant {
+            break;
+        }
+        after.changed = Instead { meant, says };
     }
     Ok(())
 }

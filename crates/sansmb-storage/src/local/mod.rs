@@ -5,6 +5,7 @@ mod data;
 mod dirnames;
 mod eas;
 mod errno;
+mod kept;
 mod list;
 mod meta;
 mod names;
@@ -12,6 +13,7 @@ mod namespace;
 mod node;
 mod open;
 mod pool;
+mod reparse;
 mod security;
 mod streams;
 mod watch;
@@ -19,13 +21,15 @@ mod watch;
 use std::{
     fs::File,
     io,
+    os::fd::BorrowedFd,
     path::Path,
     sync::{Arc, Mutex},
 };
 
+use rustix::fs::{Mode, OFlags, ioctl_ficlone, openat};
 use sansmb::wire::{FileTime, NtStatus};
 use sansmb_fileserver::storage::{
-    Completion, Done, Handle, Job, Outcome, SecurityChange, Space, Storage, StorageTraits,
+    Completion, Done, Features, Handle, Job, Outcome, SecurityChange, Space, Storage, StorageTraits,
 };
 
 use self::{
@@ -91,9 +95,10 @@ impl Default for LocalOptions {
 ///
 /// # Attributes
 ///
-/// DOS attributes and the creation time are kept in the extended attribute `user.sansmb.attributes`
-/// when they differ from what Unix says. Where the file system has no extended attributes, changes to
-/// them are accepted and lost.
+/// DOS attributes, the creation time and other times that the file system cannot hold are kept in the
+/// extended attribute `user.sansmb.attributes` when they differ from what Unix says, and reparse points
+/// that clients set in `user.sansmb.reparse`. Where the file system has no extended attributes, changes
+/// to the former are accepted and lost, and there are no reparse points but symbolic links.
 ///
 /// # Threads
 ///
@@ -182,6 +187,13 @@ impl LocalDir {
             security: security::is_supported(root.fd()),
             named_streams: streams.possible(),
             extended_attributes: eas::possible(root.fd()),
+            features: Features {
+                sparse: true,
+                block_sharing: !options.read_only && shares_blocks(root.fd()),
+                compression: false,
+                reparse_points: true,
+                hard_links: true,
+            },
         };
         Ok(Self {
             pool: Pool::new(options.threads),
@@ -238,6 +250,7 @@ impl Storage for LocalDir {
             | Job::Allocate { .. }
             | Job::SetLength { .. }
             | Job::Copy { .. }
+            | Job::Share { .. }
             | Job::Zero { .. }
             | Job::Ranges { .. } => self.later(done, move |inner| settle(inner.attempt(&job, Scan::Any))),
             _ => match inner.attempt(&job, Scan::Small) {
@@ -256,6 +269,18 @@ impl Drop for LocalDir {
     /// Whoever waits for a change waits in vain.
     fn drop(&mut self) {
         self.inner.watches.close();
+    }
+}
+
+/// Whether the file system can let two files have the same blocks: two files without names try.
+fn shares_blocks(root: BorrowedFd<'_>) -> bool {
+    let nameless = || {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        openat(root, ".", flags, Mode::from_raw_mode(0o600))
+    };
+    match (nameless(), nameless()) {
+        (Ok(one), Ok(two)) => ioctl_ficlone(one, two).is_ok(),
+        _ => false,
     }
 }
 
@@ -317,6 +342,19 @@ impl Inner {
                 let (from, to) = (self.file(*from)?, self.file_to_change(*to)?);
                 Ok(to.copy(*to_offset, &from, *from_offset, *length)?)
             }
+            Job::Share { from, from_offset, to, to_offset, length } => {
+                let (from, to) = (self.file(*from)?, self.file_to_change(*to)?);
+                if !self.traits.features.block_sharing {
+                    return Err(NtStatus::NOT_SUPPORTED.into());
+                }
+                // Where blocks can be shared, the kernel's copy of whole blocks does so.
+                match to.copy(*to_offset, &from, *from_offset, *length)? {
+                    Done::Written(all) if all == *length => Ok(Done::Nothing),
+                    _ => Err(NtStatus::NOT_SUPPORTED.into()),
+                }
+            }
+            Job::GetReparse { handle } => Ok(self.get_reparse(*handle)?),
+            Job::SetReparse { handle, data } => self.set_reparse(*handle, data.as_ref(), scan),
             Job::Zero { handle, offset, length } => {
                 Ok(self.file_to_change(*handle)?.zero(*offset, *length)?)
             }

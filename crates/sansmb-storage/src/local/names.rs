@@ -36,6 +36,15 @@ pub(super) fn to_share(disk: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The same for a component of a link's target, where `.` and `..` mean what they mean on Windows.
+pub(super) fn to_share_link(disk: &[u8]) -> Cow<'_, str> {
+    match disk {
+        b"." => Cow::Borrowed("."),
+        b".." => Cow::Borrowed(".."),
+        _ => to_share(disk),
+    }
+}
+
 fn needs_mapping(name: &str) -> bool {
     name.ends_with(['.', ' ']) || name.bytes().any(|b| b < 0x20 || b"\"*:<>?\\|".contains(&b))
 }

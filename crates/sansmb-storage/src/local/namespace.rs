@@ -16,7 +16,8 @@ use super::{
     Fail, Inner,
     dirnames::{Scan, lock_for},
     errno::{parent_status, status},
-    meta::{Stat, descriptor},
+    kept::descriptor,
+    meta::Stat,
     names,
     node::{Node, join, split},
     streams::is_private,
@@ -87,7 +88,7 @@ impl Inner {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
         let new = names::to_disk(name)?;
-        let parent = self.locate(parents, scan)?;
+        let parent = self.locate_to_change(parents, scan)?;
         self.check_addable(parent.fd.as_fd(), by, node.is_directory())?;
         let to_dir = parent.fd.as_fd();
 
@@ -169,7 +170,7 @@ impl Inner {
         }
         let (name, parents) = target(&node, to)?;
         let new = names::to_disk(name)?;
-        let parent = self.locate(parents, scan)?;
+        let parent = self.locate_to_change(parents, scan)?;
         self.check_addable(parent.fd.as_fd(), by, node.is_directory())?;
         // What has lost its last name gets no new one.
         self.name_of(&node)?;

@@ -15,7 +15,8 @@ use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Security};
 use super::{
     eas,
     errno::status,
-    meta::{self, Kept, Stat},
+    kept::Kept,
+    meta::{self, Stat},
     security::{self, Process},
 };
 use crate::{attributes::shown, slab::lock};

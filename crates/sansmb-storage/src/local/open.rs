@@ -17,10 +17,11 @@ use super::{
     dirnames::{Scan, lock_for},
     eas,
     errno::{parent_status, resolve_status, status},
-    meta::{self, Kept, Stat},
+    kept::Kept,
+    meta::{self, Stat},
     names,
     node::{Node, join, split},
-    security,
+    reparse, security,
     streams::is_private,
 };
 
@@ -57,7 +58,23 @@ const PATH: OFlags = OFlags::PATH;
 const CALM: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 impl Inner {
+    /// Opens; where that fails, a reparse point may be the reason.
     pub(super) fn open(&self, job: &Job, scan: Scan) -> Result<Done, Fail> {
+        let Job::Open { path: SharePath(path), no_follow, .. } = job else {
+            return Err(NtStatus::INTERNAL_ERROR.into());
+        };
+        let failed = match self.open_plain(job, scan) {
+            Err(Fail::Status(
+                status @ (NtStatus::OBJECT_PATH_NOT_FOUND
+                | NtStatus::NOT_A_DIRECTORY
+                | NtStatus::FILE_IS_A_DIRECTORY),
+            )) => status,
+            other => return other,
+        };
+        self.stopped(path, !no_follow, scan)?.ok_or(Fail::Status(failed))
+    }
+
+    fn open_plain(&self, job: &Job, scan: Scan) -> Result<Done, Fail> {
         let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow, creator } =
             job
         else {
@@ -93,6 +110,11 @@ impl Inner {
         let parent = self.locate(parents, scan)?;
         let cell = self.names.of(Stat::of(parent.fd.as_fd())?.node());
         let mut known = lock_for(&cell.names, scan)?;
+        let fd = parent.fd.as_fd();
+        if *known.reparse_point.get_or_insert_with(|| !parents.is_empty() && is_reparse_point(fd)) {
+            // What is beneath it is elsewhere.
+            return Err(NtStatus::OBJECT_PATH_NOT_FOUND.into());
+        }
         for _ in 0..3 {
             cell.refresh(&mut known, parent.fd.as_fd(), scan)??;
             if let Some(real) = known.find(parent.fd.as_fd(), name, scan)?? {
@@ -171,6 +193,10 @@ impl Inner {
             found = kept();
         }
         let kept = found;
+        if !how.no_follow && kept.is_some_and(|kept| kept.reparse_tag != 0) {
+            let node = Node::new(opened.fd, &opened.stat, opened.path_only, disk);
+            return Ok(Done::Stopped { reparse: reparse::read(&node)?, unparsed: 0 });
+        }
         let unix = self.process.unix(&opened.stat);
         let security = security::of(opened.fd.as_fd(), opened.path_only, kept.as_ref(), unix)?;
         Ok(self.insert(opened, kept, disk, share, security, false))
@@ -257,6 +283,15 @@ impl Inner {
         }
     }
 
+    /// Finds a directory that is to get an entry: what is beneath a reparse point is elsewhere.
+    pub(super) fn locate_to_change(&self, path: &[Arc<str>], scan: Scan) -> Result<Located, Fail> {
+        let dir = self.locate(path, scan)?;
+        if !path.is_empty() && is_reparse_point(dir.fd.as_fd()) {
+            return Err(NtStatus::OBJECT_PATH_NOT_FOUND.into());
+        }
+        Ok(dir)
+    }
+
     /// Finds a directory without regard to case.
     pub(super) fn locate(&self, path: &[Arc<str>], scan: Scan) -> Result<Located, Fail> {
         if is_private(path) {
@@ -294,7 +329,7 @@ impl Inner {
     }
 
     /// The spelling on disk of a name in a directory.
-    fn spelling(&self, dir: &Located, name: &str, scan: Scan) -> Result<Option<Vec<u8>>, Fail> {
+    pub(super) fn spelling(&self, dir: &Located, name: &str, scan: Scan) -> Result<Option<Vec<u8>>, Fail> {
         let fd = dir.fd.as_fd();
         let cell = self.names.of(Stat::of(fd)?.node());
         let mut known = lock_for(&cell.names, scan)?;
@@ -357,6 +392,11 @@ pub(super) fn access(rights: Rights) -> OFlags {
         (false, true) => OFlags::WRONLY,
         _ => OFlags::RDONLY,
     }
+}
+
+/// Whether a directory is one that a client set; it is open with O_PATH.
+fn is_reparse_point(dir: BorrowedFd<'_>) -> bool {
+    Kept::of(dir, true).is_some_and(|kept| kept.reparse_tag != 0)
 }
 
 fn is_symlink(fd: &OwnedFd) -> bool {

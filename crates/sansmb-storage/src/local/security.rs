@@ -22,7 +22,8 @@ use sansmb_fileserver::storage::{MAX_DESCRIPTOR, Security, Unix};
 
 use super::{
     errno::status,
-    meta::{Kept, Stat, beneath, descriptor},
+    kept::{Kept, beneath, descriptor},
+    meta::Stat,
 };
 
 const XATTR: &str = "user.sansmb.security";

@@ -47,13 +47,19 @@ impl Usage {
 }
 
 /// See the module's documentation. Everything that it takes of the capacity it gives back.
+///
+/// A chunk that files share counts for each of them: when a write parts them, the room is there.
 #[derive(Debug)]
 pub(super) struct Chunks {
-    chunks: BTreeMap<u64, Vec<u8>>,
+    chunks: BTreeMap<u64, Arc<Vec<u8>>>,
     length: u64,
     taken: u64,
     usage: Arc<Usage>,
 }
+
+/// A chunk that more than one place holds, or a hole of its size.
+#[derive(Debug)]
+pub(super) struct Shared(Option<Arc<Vec<u8>>>);
 
 /// Parts of a range that lie within one chunk each: its number, where in it, how much.
 fn parts(offset: u64, length: u64) -> impl Iterator<Item = (u64, usize, usize)> {
@@ -92,7 +98,7 @@ impl Chunks {
     pub(super) fn read(&self, offset: u64, length: u64, into: &mut Vec<u8>) {
         let length = length.min(self.length.saturating_sub(offset));
         for (number, start, len) in parts(offset, length) {
-            let chunk = self.chunks.get(&number).map_or(&[][..], Vec::as_slice);
+            let chunk = self.chunks.get(&number).map_or(&[][..], |chunk| chunk.as_slice());
             let there = chunk.get(start..).unwrap_or_default();
             let there = there.get(..len).unwrap_or(there);
             into.extend_from_slice(there);
@@ -106,7 +112,7 @@ impl Chunks {
         let end = end.ok_or(NtStatus::INVALID_PARAMETER)?;
         let mut more = 0;
         for (number, start, len) in parts(offset, data.len() as u64) {
-            let had = self.chunks.get(&number).map_or(0, Vec::len);
+            let had = self.chunks.get(&number).map_or(0, |chunk| chunk.len());
             more += rounded(had.max(start + len)) - rounded(had);
         }
         self.usage.take(more)?;
@@ -115,7 +121,7 @@ impl Chunks {
         for (number, start, len) in parts(offset, data.len() as u64) {
             let (now, later) = rest.split_at(len);
             rest = later;
-            let chunk = self.chunks.entry(number).or_default();
+            let chunk = Arc::make_mut(self.chunks.entry(number).or_default());
             if chunk.len() < start + len {
                 let room = rounded(start + len) as usize;
                 chunk.reserve_exact(room.saturating_sub(chunk.len()));
@@ -152,7 +158,7 @@ impl Chunks {
             let begin = number * CHUNK;
             let start = offset.saturating_sub(begin) as usize;
             let end = (last - begin + 1).min(CHUNK) as usize;
-            let Some(chunk) = self.chunks.get_mut(&number) else { continue };
+            let Some(chunk) = self.chunks.get_mut(&number).map(Arc::make_mut) else { continue };
             let before = rounded(chunk.len());
             if end < chunk.len() {
                 if let Some(part) = chunk.get_mut(start..end) {
@@ -169,6 +175,32 @@ impl Chunks {
             self.taken -= freed;
             self.usage.give_back(freed);
         }
+    }
+
+    /// What [`Chunks::share`] needs of the chunk at `offset`, if that is where one begins.
+    pub(super) fn whole(&self, offset: u64) -> Option<Shared> {
+        let number = offset.is_multiple_of(CHUNK).then_some(offset / CHUNK)?;
+        (offset.checked_add(CHUNK)? <= self.length).then(|| Shared(self.chunks.get(&number).cloned()))
+    }
+
+    /// Puts a chunk of another place at `offset`, where one has to begin; the length does not change.
+    pub(super) fn share(&mut self, offset: u64, Shared(chunk): Shared) -> Result<(), NtStatus> {
+        let number = offset / CHUNK;
+        let had = self.chunks.get(&number).map_or(0, |chunk| rounded(chunk.len()));
+        let has = chunk.as_ref().map_or(0, |chunk| rounded(chunk.len()));
+        self.usage.take(has.saturating_sub(had))?;
+        self.usage.give_back(had.saturating_sub(has));
+        self.taken = self.taken - had + has;
+        match chunk {
+            Some(chunk) => self.chunks.insert(number, chunk),
+            None => self.chunks.remove(&number),
+        };
+        Ok(())
+    }
+
+    /// Bytes from `offset` to where the next chunk begins.
+    pub(super) fn to_boundary(offset: u64) -> u64 {
+        CHUNK - offset % CHUNK
     }
 
     /// The ranges that hold data, in chunks.
@@ -204,6 +236,27 @@ impl Drop for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shared_chunks_are_parted_by_writes() {
+        let usage = Usage::new(1 << 20);
+        let mut one = Chunks::new(Arc::clone(&usage));
+        one.write(0, &[7; 3 * CHUNK as usize]).unwrap();
+        one.zero(CHUNK, CHUNK);
+        let mut two = Chunks::new(Arc::clone(&usage));
+        two.set_length(2 * CHUNK).unwrap();
+        two.share(0, one.whole(2 * CHUNK).unwrap()).unwrap();
+        two.share(CHUNK, one.whole(CHUNK).unwrap()).unwrap();
+        assert!(one.whole(1).is_none() && one.whole(3 * CHUNK).is_none());
+        assert_eq!((two.allocated(), two.ranges(0, u64::MAX, 10)), (CHUNK, vec![(0, CHUNK)]));
+        two.write(5, b"x").unwrap();
+        let (mut data, mut other) = (Vec::new(), Vec::new());
+        one.read(2 * CHUNK, 10, &mut data);
+        two.read(0, 10, &mut other);
+        assert_eq!((&data[..], &other[..]), (&[7; 10][..], &[7, 7, 7, 7, 7, b'x', 7, 7, 7, 7][..]));
+        drop((one, two));
+        assert_eq!(usage.free(), 1 << 20);
+    }
 
     #[test]
     fn takes_and_gives_back() {

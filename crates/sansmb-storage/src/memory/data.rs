@@ -5,7 +5,12 @@ use std::sync::Arc;
 use sansmb::wire::NtStatus;
 use sansmb_fileserver::storage::{Done, Handle, Job, Outcome};
 
-use super::{Memory, chunks::MAX_OFFSET, inode::Opened, read, write};
+use super::{
+    Memory,
+    chunks::{Chunks, MAX_OFFSET},
+    inode::Opened,
+    read, write,
+};
 
 /// How much is copied at a time.
 const STEP: u64 = 1 << 20;
@@ -55,6 +60,10 @@ impl Memory {
                 let (from, to) = (self.readable(from)?, self.writable(to)?);
                 self.copy(&from, from_offset, &to, to_offset, length)
             }
+            Job::Share { from, from_offset, to, to_offset, length } => {
+                let (from, to) = (self.readable(from)?, self.writable(to)?);
+                self.share(&from, from_offset, &to, to_offset, length)
+            }
             _ => Err(NtStatus::NOT_SUPPORTED),
         }
     }
@@ -79,6 +88,37 @@ impl Memory {
         }
         to.inode.written(self.now());
         Ok(Done::Written(length))
+    }
+
+    /// Whole chunks become those of both; what does not fill one is copied.
+    fn share(&self, from: &Opened, from_offset: u64, to: &Opened, to_offset: u64, length: u64) -> Outcome {
+        let fits = |offset: u64| offset.checked_add(length).filter(|end| *end <= MAX_OFFSET);
+        let (Some(from_end), Some(to_end)) = (fits(from_offset), fits(to_offset)) else {
+            return Err(NtStatus::INVALID_PARAMETER);
+        };
+        if read(from.data()).length() < from_end {
+            return Err(NtStatus::NOT_SUPPORTED);
+        }
+        let mut at = 0;
+        let mut buffer = Vec::new();
+        if read(to.data()).length() < to_end {
+            write(to.data()).set_length(to_end)?;
+        }
+        while at < length {
+            let step = Chunks::to_boundary(to_offset + at).min(length - at);
+            let whole =
+                if step == Chunks::to_boundary(0) { read(from.data()).whole(from_offset + at) } else { None };
+            if let Some(chunk) = whole {
+                write(to.data()).share(to_offset + at, chunk)?;
+            } else {
+                buffer.clear();
+                read(from.data()).read(from_offset + at, step, &mut buffer);
+                write(to.data()).write(to_offset + at, &buffer)?;
+            }
+            at += step;
+        }
+        to.inode.written(self.now());
+        Ok(Done::Nothing)
     }
 
     fn file(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, RwLock, atomic::AtomicU32, atomic::Ordering};
 
+use bytes::Bytes;
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{Assigned, Changes, Metadata, NodeId, Rights, Security, SecurityChange};
 
@@ -10,7 +11,7 @@ use super::{
     streams::{Attributes, Stream, Streams},
 };
 use crate::{
-    attributes::{settable, shown},
+    attributes::{reparse_tag, settable, shown},
     slab::lock,
 };
 
@@ -29,6 +30,8 @@ pub(super) struct Inode {
     times: Mutex<Times>,
     /// Who may do what, if anything is to be said.
     security: Mutex<Option<Assigned>>,
+    /// What it holds as a reparse point.
+    reparse: Mutex<Option<Bytes>>,
     pub(super) usage: Arc<Usage>,
 }
 
@@ -66,8 +69,17 @@ impl Inode {
                 attributes: settable(attributes),
             }),
             security: Mutex::new(security),
+            reparse: Mutex::default(),
             usage: Arc::clone(usage),
         })
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        lock(&self.times).attributes.contains(FileAttributes::COMPRESSED)
+    }
+
+    pub(super) fn reparse(&self) -> Option<Bytes> {
+        lock(&self.reparse).clone()
     }
 
     pub(super) fn security(&self) -> Security {
@@ -86,12 +98,22 @@ impl Inode {
         Ok(())
     }
 
+    pub(super) fn set_reparse(&self, data: Option<Bytes>, now: FileTime) -> Result<(), NtStatus> {
+        let mut reparse = lock(&self.reparse);
+        self.usage.take(reparse_length(data.as_ref()))?;
+        self.usage.give_back(reparse_length(reparse.as_ref()));
+        *reparse = data;
+        lock(&self.times).changed = now;
+        Ok(())
+    }
+
     pub(super) fn metadata(&self, volume: u64) -> Metadata {
         let (length, allocated) = {
             let data = super::read(&self.data);
             (data.length(), data.allocated())
         };
         let times = *lock(&self.times);
+        let reparse_tag = lock(&self.reparse).as_deref().map_or(0, reparse_tag);
         Metadata {
             node: NodeId { volume, file: self.number, stream: 0 },
             created: times.created,
@@ -100,9 +122,9 @@ impl Inode {
             changed: times.changed,
             length,
             allocated: allocated.next_multiple_of(BLOCK),
-            attributes: shown(times.attributes, self.directory, false),
+            attributes: shown(times.attributes, self.directory, reparse_tag != 0),
             links: self.links.load(Ordering::Relaxed),
-            reparse_tag: 0,
+            reparse_tag,
             ea_size: lock(&self.attributes).size(),
         }
     }
@@ -137,9 +159,15 @@ fn length_of(security: Option<&Assigned>) -> u64 {
     }
 }
 
+/// Capacity that what a reparse point holds takes.
+fn reparse_length(data: Option<&Bytes>) -> u64 {
+    data.map_or(0, |data| data.len() as u64)
+}
+
 impl Drop for Inode {
     fn drop(&mut self) {
-        self.usage.give_back(OVERHEAD + length_of(lock(&self.security).as_ref()));
+        let kept = length_of(lock(&self.security).as_ref()) + reparse_length(lock(&self.reparse).as_ref());
+        self.usage.give_back(OVERHEAD + kept);
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
-    Completion, Creator, Done, Entry, Existence, Handle, Job, Outcome, SharePath, Space, Storage,
+    Completion, Creator, Done, Entry, Existence, Features, Handle, Job, Outcome, SharePath, Space, Storage,
     StorageTraits, Want,
 };
 
@@ -99,6 +99,13 @@ impl Memory {
                 security: true,
                 named_streams: true,
                 extended_attributes: true,
+                features: Features {
+                    sparse: true,
+                    block_sharing: true,
+                    compression: true,
+                    reparse_points: true,
+                    hard_links: true,
+                },
             },
         }
     }
@@ -157,6 +164,22 @@ impl Memory {
                 self.get(handle)?.inode.change_security(&change, self.now())?;
                 Ok(Done::Nothing)
             }
+            Job::GetReparse { handle } => {
+                let reparse = self.get(handle)?.inode.reparse();
+                reparse.map(Done::Reparse).ok_or(NtStatus::NOT_A_REPARSE_POINT)
+            }
+            Job::SetReparse { handle, data } => {
+                let opened = self.get(handle)?;
+                if opened.link.is_none() {
+                    return Err(NtStatus::ACCESS_DENIED);
+                }
+                // The entries of a directory must not come between the look and the deed.
+                let names = lock(&self.names);
+                if data.is_some() && opened.inode.directory && !names.is_empty(opened.inode.number) {
+                    return Err(NtStatus::DIRECTORY_NOT_EMPTY);
+                }
+                opened.inode.set_reparse(data, self.now()).map(|()| Done::Nothing)
+            }
             Job::Rename { handle, to, replace, by } => self.rename(handle, &to, replace, by.as_deref()),
             Job::Link { handle, to, replace, by } => self.link(handle, &to, replace, by.as_deref()),
             Job::Unlink { handle } => {
@@ -204,7 +227,8 @@ impl Memory {
     }
 
     fn open(&self, job: Job) -> Outcome {
-        let Job::Open { path: SharePath(path), want, existence, rights, attributes, creator, .. } = job
+        let Job::Open { path: SharePath(path), want, existence, rights, attributes, no_follow, creator } =
+            job
         else {
             return Err(NtStatus::INTERNAL_ERROR);
         };
@@ -214,7 +238,10 @@ impl Memory {
             None => (names.inode(ROOT).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?, None, Vec::new()),
             Some((name, parents)) => {
                 check_name(name)?;
-                let (way, mut spelled) = names.locate(parents)?;
+                let (way, mut spelled) = match names.locate(parents) {
+                    Ok(located) => located,
+                    Err(status) => return names.stopped(parents, path.len()).ok_or(status),
+                };
                 let dir = way.last().copied().unwrap_or(ROOT);
                 let child = match names.get(dir, &fold(name)) {
                     Some(child) => child.clone(),
@@ -229,6 +256,10 @@ impl Memory {
                             Some(creator) => Some(creator.assign(&names.security(dir)?, directory)?),
                             None => None,
                         };
+                        let mut attributes = attributes;
+                        if names.inode(dir).is_none_or(|dir| !dir.is_compressed()) {
+                            attributes.remove(FileAttributes::COMPRESSED);
+                        }
                         let inode = Inode::new(number, directory, attributes, security, now, &self.usage)?;
                         let child =
                             Child { name: Arc::clone(name), inode: Arc::new(inode), link: Arc::default() };
@@ -243,6 +274,9 @@ impl Memory {
         drop(names);
         if existence == Existence::MustNotExist && !created {
             return Err(NtStatus::OBJECT_NAME_COLLISION);
+        }
+        if let (Some(reparse), false) = (inode.reparse(), no_follow) {
+            return Ok(Done::Stopped { reparse, unparsed: 0 });
         }
         match (want, inode.directory) {
             (Want::File, true) => return Err(NtStatus::FILE_IS_A_DIRECTORY),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sansmb::wire::{FileTime, NtStatus};
-use sansmb_fileserver::storage::Security;
+use sansmb_fileserver::storage::{Done, Security};
 
 use super::inode::{Inode, Link, Position};
 use crate::{fold, slab::lock};
@@ -74,13 +74,28 @@ impl Names {
         let mut at = ROOT;
         path.iter().try_for_each(|name| check_name(name))?;
         for name in path {
-            let child = self.get(at, &fold(name)).filter(|child| child.inode.directory);
+            let child = self.get(at, &fold(name));
+            // What is beneath a reparse point is elsewhere.
+            let child = child.filter(|child| child.inode.directory && child.inode.reparse().is_none());
             let child = child.ok_or(NtStatus::OBJECT_PATH_NOT_FOUND)?;
             at = child.inode.number;
             way.push(at);
             spelled.push(Arc::clone(&child.name));
         }
         Ok((way, spelled))
+    }
+
+    /// The first reparse point on the way along `parents` to a path of `depth` components.
+    pub(super) fn stopped(&self, parents: &[Arc<str>], depth: usize) -> Option<Done> {
+        let mut at = ROOT;
+        for (passed, name) in parents.iter().enumerate() {
+            let child = self.get(at, &fold(name))?;
+            if let Some(reparse) = child.inode.reparse() {
+                return Some(Done::Stopped { reparse, unparsed: depth - passed - 1 });
+            }
+            at = child.inode.number;
+        }
+        None
     }
 
     pub(super) fn get(&self, dir: u64, folded: &str) -> Option<&Child> {

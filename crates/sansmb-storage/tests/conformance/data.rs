@@ -215,6 +215,78 @@ pub(crate) fn times_and_attributes(s: &dyn Storage) {
     }
 }
 
+pub(crate) fn change_time_stays_until_the_next_change(s: &dyn Storage) {
+    let handle = create(s, "file");
+    let at = FileTime(YEAR_2001.0 + 7);
+    let changes = Changes { changed: Some(at), ..Changes::default() };
+    change(s, handle, changes).unwrap();
+    assert_eq!(stat(s, handle).changed, at);
+    let both = Changes { written: Some(YEAR_2001), attributes: Some(FileAttributes::HIDDEN), ..changes };
+    change(s, handle, both).unwrap();
+    assert_eq!((stat(s, handle).changed, stat(s, handle).written), (at, YEAR_2001));
+    assert_eq!(stat(s, open(s, "file")).changed, at, "everybody sees it");
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    write(s, handle, 0, b"x");
+    assert!(stat(s, handle).changed > at);
+    change(s, handle, changes).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    change(s, handle, Changes { attributes: Some(FileAttributes::SYSTEM), ..Changes::default() }).unwrap();
+    assert!(stat(s, handle).changed > at);
+}
+
+pub(crate) fn times_before_and_after_unix(s: &dyn Storage) {
+    let handle = create(s, "file");
+    let year = 315_576_000_000_000;
+    // 1602, 1900, 1968, 2050, 2446, 2600, 9000.
+    for years in [1, 299, 367, 449, 845, 999, 7399] {
+        let at = |more: u64| Some(FileTime(years * year + more));
+        let changes =
+            Changes { created: at(1), accessed: at(2), written: at(3), changed: at(4), attributes: None };
+        change(s, handle, changes).unwrap();
+        let now = stat(s, handle);
+        let all = [now.created, now.accessed, now.written, now.changed].map(Some);
+        assert_eq!(all, [at(1), at(2), at(3), at(4)], "{years}");
+    }
+    write(s, handle, 0, b"x");
+    let now = stat(s, handle);
+    assert_eq!(now.created, FileTime(7399 * year + 1));
+    assert!(now.written < FileTime(1000 * year), "a write counts");
+}
+
+fn share(s: &dyn Storage, from: (Handle, u64), to: (Handle, u64), length: u64) -> Result<(), NtStatus> {
+    let ((from, from_offset), (to, to_offset)) = (from, to);
+    nothing(run(s, Job::Share { from, from_offset, to, to_offset, length }))
+}
+
+pub(crate) fn shared_blocks(s: &dyn Storage) {
+    let (from, to) = (create(s, "from"), create(s, "to"));
+    let data: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+    write(s, from, 0, &data);
+    if !s.traits().features.block_sharing {
+        assert_eq!(share(s, (from, 0), (to, 0), 65_536), Err(NtStatus::NOT_SUPPORTED));
+        return;
+    }
+    write(s, to, 0, &[1; 10]);
+    share(s, (from, 4096), (to, 4096), 200_704).unwrap();
+    let mut expected = vec![0; 4096];
+    expected[..10].fill(1);
+    expected.extend(&data[4096..204_800]);
+    assert!(read(s, to, 0, 400_000) == expected);
+    // Each goes its own way afterwards.
+    write(s, from, 70_000, &[9; 100]);
+    assert!(read(s, to, 0, 400_000) == expected);
+    write(s, to, 140_000, &[8; 100]);
+    assert_eq!(read(s, from, 140_000, 100), data[140_000..140_100]);
+    // Within one file, and holes too.
+    share(s, (to, 65_536), (to, 262_144), 65_536).unwrap();
+    assert_eq!(read(s, to, 262_144, 65_536), read(s, to, 65_536, 65_536));
+    let holes = create(s, "holes");
+    set_length(s, holes, 131_072).unwrap();
+    share(s, (holes, 0), (to, 0), 131_072).unwrap();
+    assert_eq!(read(s, to, 0, 131_072), vec![0; 131_072]);
+    assert_eq!(share(s, (from, 0), (to, 0), 400_000), Err(NtStatus::NOT_SUPPORTED), "beyond the end");
+}
+
 pub(crate) fn created_survives_writes(s: &dyn Storage) {
     let handle = create(s, "file");
     let first = stat(s, handle);

@@ -11,6 +11,7 @@ mod open;
 mod read_only;
 mod removal;
 mod rename;
+mod reparse;
 mod same;
 mod security;
 mod streams;
@@ -38,10 +39,13 @@ rules! {
         ten_thousand_files, listing_in_batches, listing_while_it_changes, vanishing_entries_are_skipped, deep_paths;
     data: write_then_read, holes_read_as_zeros, reading_past_the_end, o9_offsets_beyond_the_end_of_numbers,
         setting_length, allocate_keeps_the_length, copying, copying_onto_itself, zeroing, ranges,
-        times_and_attributes, created_survives_writes, large_reads_and_writes, concurrent_use,
+        times_and_attributes, change_time_stays_until_the_next_change, times_before_and_after_unix,
+        shared_blocks, created_survives_writes, large_reads_and_writes, concurrent_use,
         huge_offset_takes_no_room;
     removal: unlink_while_open, directories_must_be_empty, unlink_never_hits_another_file, is_empty,
         root_stays, unlink_in_renamed_directory, unlink_twice;
+    reparse: reparse_points_hold_what_they_are_given, o18_reparse_points_stop_whoever_comes,
+        o18_only_empty_directories_become_reparse_points, reparse_points_are_renamed_and_removed;
     rename: rename_and_replace, case_only, into_other_directory, directory_into_itself, onto_directory,
         handle_follows, onto_itself, hard_links, link_replaces, rename_onto_own_link, onto_other_case,
         missing_target_directory;

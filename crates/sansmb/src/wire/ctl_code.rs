@@ -83,6 +83,14 @@ open_enum! {
         GET_REFS_VOLUME_DATA = 0x0009_02D8,
         /// The same with flags.
         SET_INTEGRITY_INFORMATION_EX = 0x0009_0380,
+        /// FSCTL_SVHDX_SYNC_TUNNEL_REQUEST, [MS-RSVD]
+        SVHDX_SYNC_TUNNEL_REQUEST = 0x0009_0304,
+        /// FSCTL_QUERY_SHARED_VIRTUAL_DISK_SUPPORT, [MS-RSVD]
+        QUERY_SHARED_VIRTUAL_DISK_SUPPORT = 0x0009_0300,
+        /// FSCTL_SVHDX_ASYNC_TUNNEL_REQUEST, [MS-RSVD]
+        SVHDX_ASYNC_TUNNEL_REQUEST = 0x0009_0364,
+        /// FSCTL_STORAGE_QOS_CONTROL, [MS-SQOS]
+        STORAGE_QOS_CONTROL = 0x0009_0350,
         /// List the extents of a file with their reference counts.
         GET_RETRIEVAL_POINTERS_AND_REFCOUNT = 0x0009_03D3,
         /// Count the extents of a file.

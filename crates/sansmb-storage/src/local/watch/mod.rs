@@ -32,7 +32,7 @@ use self::state::{Due, State};
 use super::{
     Inner,
     beneath::Root,
-    meta::descriptor,
+    kept::descriptor,
     names,
     node::{Node, join},
 };

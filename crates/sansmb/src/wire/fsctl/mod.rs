@@ -10,6 +10,7 @@ mod dfs;
 mod network_interface;
 mod pipe;
 mod ranges;
+mod regions;
 mod reparse;
 mod snapshots;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use ranges::{
     DuplicateExtents, DuplicateExtentsEx, DuplicateExtentsFlags, FileLevelTrim, FileLevelTrimOutput,
     FileRange, FileRanges, SetSparse, ZeroData,
 };
+pub use regions::{FileRegion, FileRegionInput, FileRegionOutput, NtfsVolumeData, RegionUsage};
 pub use reparse::{NfsFileType, ReparseData, ReparseTag};
 pub use snapshots::SnapshotArray;
 pub use validate::{ResiliencyRequest, ValidateNegotiateRequest, ValidateNegotiateResponse};

@@ -77,6 +77,14 @@ proptest! {
         }, &mut out);
         let mut out = Vec::new();
         round_trip(&DuplicateExtentsEx::default(), &mut out);
+        let regions: Vec<_> = ranges
+            .iter()
+            .map(|range| FileRegion { offset: range.offset, length: range.length, usage: RegionUsage::from_bits_retain(a) })
+            .collect();
+        let mut out = Vec::new();
+        round_trip(&FileRegionOutput { total: b, regions: List::Values(&regions) }, &mut out);
+        let mut out = Vec::new();
+        round_trip(&NtfsVolumeData { total_clusters: b.into(), bytes_per_sector: a, ..Default::default() }, &mut out);
         let mut out = Vec::new();
         round_trip(&DfsReferralRequest { max_referral_level: 4, path: print_name }, &mut out);
         let mut out = Vec::new();
@@ -97,6 +105,8 @@ proptest! {
         let _ = DfsReferralRequest::decode(&bytes);
         let _ = DfsReferralRequestEx::decode(&bytes);
         let _ = FileLevelTrim::decode(&bytes);
+        let _ = FileRegionInput::decode(&bytes);
+        let _ = FileRegionOutput::decode(&bytes);
         let _ = PipeWait::decode(&bytes);
         if let Ok(snapshots) = SnapshotArray::decode(&bytes) {
             snapshots.iter().for_each(drop);

@@ -1,0 +1,195 @@
+//! What Unix has no place for, in an extended attribute of the file.
+//!
+//! `user.sansmb.attributes` is a version byte and, little-endian:
+//!
+//! | bytes | |
+//! |---|---|
+//! | 4 | DOS attributes |
+//! | 8 | creation time, zero for "as the file system says" |
+//! | 4 | reparse tag (from here on version 3 only) |
+//! | 3 x 16 | access, write and change time as a client set them, and what the file system says instead |
+//! | 1 | whether there is a security descriptor beside it |
+//!
+//! The security identifier of the owner follows, where one is known and there is no descriptor. Version 1 is
+//! written for as long as the rest is zero, and version 2 where only the last byte is not.
+//! Without the attribute a file has ARCHIVE, a
+//! name with a leading dot HIDDEN, and a file that nobody may write READONLY. Where the file system has
+//! no extended attributes, changes to them are accepted and lost.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::{
+    fs::{XattrFlags, fgetxattr, fsetxattr, getxattr, lgetxattr, setxattr},
+    io::{Errno, Result},
+};
+use sansmb::wire::{FileAttributes, FileTime, Structure, dtyp::Sid};
+
+const XATTR: &str = "user.sansmb.attributes";
+/// Lengths of the three versions, without an owner.
+const LEN: [usize; 3] = [13, 13, 66];
+/// The longest, with the longest owner.
+const ROOM: usize = LEN[2] + 8 + 4 * Sid::MAX_SUB_AUTHORITIES;
+
+/// What the extended attribute holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kept {
+    pub(super) attributes: FileAttributes,
+    pub(super) created: FileTime,
+    pub(super) reparse_tag: u32,
+    pub(super) accessed: Instead,
+    pub(super) written: Instead,
+    pub(super) changed: Instead,
+    /// A security descriptor is kept in an attribute of its own.
+    pub(super) secured: bool,
+    /// Who owns it, without a descriptor.
+    pub(super) owner: Option<Sid>,
+}
+
+/// A time that the file system cannot hold: before 1901, say, or as the time of a change. It is meant
+/// for as long as the file system says what it said when it was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Instead {
+    pub(super) meant: FileTime,
+    pub(super) says: FileTime,
+}
+
+impl Instead {
+    /// The time of a file where the file system says `says`, up to `slack` steps late.
+    pub(super) fn time(self, says: FileTime, slack: u64) -> FileTime {
+        let holds = self.meant != FileTime(0) && says.0.wrapping_sub(self.says.0) <= slack;
+        if holds { self.meant } else { says }
+    }
+}
+
+impl Kept {
+    fn parse(raw: &[u8]) -> Option<Self> {
+        let version = raw.first()?;
+        let len = LEN.get(usize::from(version.checked_sub(1)?))?;
+        let (fixed, owner) = raw.split_at_checked(*len)?;
+        let mut rest = fixed.get(1..)?;
+        let attributes = FileAttributes::from_bits_retain(u32::from_le_bytes(take(&mut rest)?));
+        let secured = *version == 2;
+        let mut kept = Self { attributes, created: take_time(&mut rest)?, secured, ..Self::default() };
+        if *version > 2 {
+            kept.reparse_tag = u32::from_le_bytes(take(&mut rest)?);
+            for instead in [&mut kept.accessed, &mut kept.written, &mut kept.changed] {
+                *instead = Instead { meant: take_time(&mut rest)?, says: take_time(&mut rest)? };
+            }
+            kept.secured = take(&mut rest)? != [0];
+        }
+        if !owner.is_empty() {
+            kept.owner = Some(Sid::decode(owner).ok()?);
+        }
+        Some(kept)
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        let Self { attributes, created, secured, owner, .. } = self;
+        let simple = Self { attributes, created, secured, owner, ..Self::default() };
+        let mut raw = vec![if self != simple { 3 } else { 1 + u8::from(secured) }];
+        raw.extend(self.attributes.bits().to_le_bytes());
+        raw.extend(self.created.0.to_le_bytes());
+        if self != simple {
+            raw.extend(self.reparse_tag.to_le_bytes());
+            for Instead { meant, says } in [self.accessed, self.written, self.changed] {
+                raw.extend(meant.0.to_le_bytes());
+                raw.extend(says.0.to_le_bytes());
+            }
+            raw.push(secured.into());
+        }
+        if let Some(owner) = owner {
+            raw.extend(owner.to_vec());
+        }
+        raw
+    }
+
+    /// Of an open file. `path_only` says that it was opened with O_PATH, which `fgetxattr` refuses.
+    pub(super) fn of(fd: BorrowedFd<'_>, path_only: bool) -> Option<Self> {
+        let mut raw = [0_u8; ROOM];
+        let got = get(fd, path_only, XATTR, &mut raw).ok()?;
+        Self::parse(raw.get(..got)?)
+    }
+
+    /// Of a name in a directory that is no symbolic link.
+    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
+        let mut raw = [0_u8; ROOM];
+        let got = lgetxattr(beneath(dir, name), XATTR, &mut raw).ok()?;
+        Self::parse(raw.get(..got)?)
+    }
+
+    pub(super) fn store(self, fd: BorrowedFd<'_>, path_only: bool) -> Result<()> {
+        match set(fd, path_only, XATTR, &self.bytes()) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Reads an extended attribute of an open file.
+pub(super) fn get(fd: BorrowedFd<'_>, path_only: bool, name: &str, into: &mut [u8]) -> Result<usize> {
+    if path_only { getxattr(descriptor(fd), name, into) } else { fgetxattr(fd, name, into) }
+}
+
+/// Writes an extended attribute of an open file.
+pub(super) fn set(fd: BorrowedFd<'_>, path_only: bool, name: &str, value: &[u8]) -> Result<()> {
+    if path_only {
+        setxattr(descriptor(fd), name, value, XattrFlags::empty())
+    } else {
+        fsetxattr(fd, name, value, XattrFlags::empty())
+    }
+}
+
+/// The path under which the kernel knows an open descriptor.
+pub(super) fn descriptor(fd: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// The path of a name in an open directory.
+pub(super) fn beneath(dir: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
+    let mut path = descriptor(dir).into_bytes();
+    path.push(b'/');
+    path.extend_from_slice(name);
+    path
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(*head)
+}
+
+fn take_time(rest: &mut &[u8]) -> Option<FileTime> {
+    take(rest).map(u64::from_le_bytes).map(FileTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_versions_survive() {
+        let simple = Kept { attributes: FileAttributes::HIDDEN, created: FileTime(5), ..Kept::default() };
+        let odd = Kept {
+            reparse_tag: 0xa000_000c,
+            changed: Instead { meant: FileTime(7), says: FileTime(9) },
+            ..simple
+        };
+        let secured = Kept { secured: true, ..simple };
+        let both = Kept { secured: true, ..odd };
+        let owned = Kept { owner: Some(Sid::EVERYONE), ..simple };
+        let owned_odd = Kept { owner: Some(Sid::EVERYONE), ..odd };
+        let all = [(simple, 13), (secured, 13), (odd, 66), (both, 66), (owned, 25), (owned_odd, 78)];
+        for (kept, len) in all {
+            let raw = kept.bytes();
+            assert_eq!((raw.len(), Kept::parse(&raw)), (len, Some(kept)));
+            assert_eq!(Kept::parse(&raw[..len - 1]), None);
+        }
+        assert_eq!(Kept::parse(&[]), None);
+        assert_eq!(Kept::parse(&[0; 13]), None);
+        assert_eq!(Kept::parse(&[4; 66]), None);
+        assert_eq!(odd.changed.time(FileTime(9), 0), FileTime(7));
+        assert_eq!(odd.changed.time(FileTime(12), 3), FileTime(7));
+        assert_eq!(odd.changed.time(FileTime(13), 3), FileTime(13));
+        assert_eq!(odd.changed.time(FileTime(8), 3), FileTime(8));
+    }
+}
