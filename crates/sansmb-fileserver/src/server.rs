@@ -494,8 +494,10 @@ impl FileServer {
     /// another connection they must not hold on to anything either.
     fn connection_closed(&mut self, conn: ConnId) {
         self.exchanges.end_conn(conn);
-        for request in self.waiting.get(&conn).cloned().unwrap_or_default().into_keys() {
-            self.cancel(request);
+        for (request, waiting) in self.waiting.get(&conn).cloned().unwrap_or_default() {
+            if !matches!(waiting, Waiting::Break(id) if self.outlives_connection(id)) {
+                self.cancel(request);
+            }
         }
     }
 }

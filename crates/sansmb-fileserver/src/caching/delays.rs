@@ -83,6 +83,16 @@ impl FileServer {
         }
     }
 
+    /// Whether something that waits goes on without its connection: a CREATE that its client can ask
+    /// for again over another one.
+    pub(crate) fn outlives_connection(&self, id: DelayId) -> bool {
+        let Some(Operation::Create(creating)) = self.caching.get_delayed(id).map(|delayed| &delayed.what)
+        else {
+            return false;
+        };
+        creating.asked.create_guid().is_some() && self.sessions.contains_key(&creating.origin.session)
+    }
+
     /// An open goes away, or will not be: it waits for nothing any more.
     pub(crate) fn end_delays(&mut self, open: OpenId) {
         for id in self.caching.delays_of(open) {

@@ -174,6 +174,11 @@ impl CachingTable {
         self.delayed.entry(id.node).or_default().insert(id.serial, delayed);
     }
 
+    /// Something that is delayed.
+    pub(super) fn get_delayed(&self, id: DelayId) -> Option<&Delayed> {
+        self.delayed.get(&id.node)?.get(&id.serial)
+    }
+
     /// Takes something out that is delayed.
     pub(crate) fn take_delayed(&mut self, id: DelayId) -> Option<Delayed> {
         let delayed = self.delayed.get_mut(&id.node)?;

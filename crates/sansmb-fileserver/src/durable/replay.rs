@@ -5,7 +5,7 @@ use std::time::Duration;
 use sansmb::{
     auth::IdentityKind,
     server::Origin,
-    wire::{AccessMask, CreateContextReply, DurableFlags, NtStatus},
+    wire::{AccessMask, CreateContextReply, DurableFlags, NtStatus, OplockLevel},
 };
 
 use super::{Asked, ChannelSequence, Lasting, Level, Made, asked::Request};
@@ -119,7 +119,9 @@ impl FileServer {
                 _ => {}
             }
         }
-        if lasting.level == Level::Fleeting {
+        // A replay that asks for neither a batch oplock nor a lease hears of nothing that lasts.
+        let asks = creating.wish.oplock == OplockLevel::BATCH || creating.wish.contexts.lease.is_some();
+        if lasting.level == Level::Fleeting || !asks {
             return None;
         }
         match creating.asked.request {

@@ -40,6 +40,16 @@ fn a_create_that_is_replayed_is_answered_as_before() {
 }
 
 #[test]
+fn a_replay_that_asks_to_keep_nothing_hears_of_nothing_that_lasts() {
+    let mut world = World::new();
+    let mut alice = world.client();
+    alice.open(&mut world, "f", HOW);
+    alice.replay = true;
+    let again = alice.create(&mut world, "f", Create { oplock: OplockLevel::NONE, ..HOW });
+    assert_eq!(again.body::<CreateResponse<'_>>().contexts.iter().count(), 0);
+}
+
+#[test]
 fn who_has_used_an_open_does_not_replay_its_create() {
     let mut world = World::new();
     let mut alice = world.client();

@@ -374,8 +374,14 @@ fn dress(
     let kept = stored.and_then(|()| {
         meta::set_first(fd.as_fd(), &stat, attributes, dot, descriptor.is_some(), owner).map_err(status)
     });
-    match kept {
-        Ok(kept) => Ok((Opened { fd, stat, path_only: false }, kept)),
+    // What was kept beside it changed its change time.
+    let looked = kept.and_then(|kept| {
+        let same = kept.is_none() && descriptor.is_none();
+        let stat = if same { Ok(stat) } else { Stat::of(fd.as_fd()).map_err(status) };
+        Ok((kept, stat?))
+    });
+    match looked {
+        Ok((kept, stat)) => Ok((Opened { fd, stat, path_only: false }, kept)),
         Err(status) => {
             let directory = stat.kind() == FileType::Directory;
             let flags = if directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };

@@ -49,7 +49,7 @@ rules! {
     rename: rename_and_replace, case_only, into_other_directory, directory_into_itself, onto_directory,
         handle_follows, onto_itself, hard_links, link_replaces, rename_onto_own_link, onto_other_case,
         missing_target_directory;
-    security: none_until_it_is_set, attributes_and_descriptors_live_side_by_side, new_files_inherit,
+    security: what_is_made_tells_the_times_that_it_has, none_until_it_is_set, attributes_and_descriptors_live_side_by_side, new_files_inherit,
         o15_who_may_not_add_makes_nothing, listings_say_who_may_do_what_when_asked,
         what_does_not_parse_is_not_kept;
     streams: made_and_found, data_of_their_own, belong_to_the_file, listed, removed, renamed, go_with_the_file,

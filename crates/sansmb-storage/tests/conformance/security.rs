@@ -44,6 +44,15 @@ fn security(s: &dyn Storage, handle: Handle) -> Security {
     }
 }
 
+pub(crate) fn what_is_made_tells_the_times_that_it_has(s: &dyn Storage) {
+    for (name, want) in [("f", Want::File), ("d", Want::Directory)] {
+        let Ok(Done::Opened { handle, metadata, .. }) = make(s, name, want, creator(ALICE, None)) else {
+            panic!("{name} was not made");
+        };
+        assert_eq!(metadata.changed, stat(s, handle).changed, "{name}");
+    }
+}
+
 /// What an open tells.
 fn look(s: &dyn Storage, text: &str) -> (Metadata, Security) {
     match run(s, open_job(text, Want::Any, Existence::MustExist, NONE)).unwrap() {
