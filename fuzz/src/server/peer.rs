@@ -220,6 +220,12 @@ impl Peer {
         if self.wild {
             return;
         }
+        // Nobody asked for it: a break, or the end of a session.
+        if header.message_id == u64::MAX {
+            assert!(matches!(header.command, Command::OPLOCK_BREAK | Command::SERVER_TO_CLIENT_NOTIFICATION));
+            assert_eq!((header.credits, header.async_id()), (0, None));
+            return;
+        }
         let held = self.granted.checked_sub(self.charged);
         assert!(held.is_none_or(|held| held <= self.max_credits), "{held:?} credits are held");
         let sent = self.sent.get_mut(&header.message_id);
