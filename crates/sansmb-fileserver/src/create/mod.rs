@@ -613,19 +613,26 @@ impl FileServer {
                 held.level
             },
             create_action: action,
-            creation_time: metadata.created,
-            last_access_time: metadata.accessed,
-            last_write_time: metadata.written,
-            change_time: metadata.changed,
-            allocation_size: metadata.allocated,
-            end_of_file: metadata.length,
-            file_attributes: shown_attributes(metadata.attributes),
             file_id,
             contexts: replies.as_slice().into(),
-            ..Default::default()
+            ..describe(&metadata)
         };
         let result: Result<Reply<op::Create>, Failure> = Ok(Reply::new(&response));
         self.respond(token, result);
+    }
+}
+
+/// What every answer to CREATE tells of the file.
+pub(crate) fn describe<'a>(metadata: &Metadata) -> CreateResponse<'a> {
+    CreateResponse {
+        creation_time: metadata.created,
+        last_access_time: metadata.accessed,
+        last_write_time: metadata.written,
+        change_time: metadata.changed,
+        allocation_size: metadata.allocated,
+        end_of_file: metadata.length,
+        file_attributes: shown_attributes(metadata.attributes),
+        ..Default::default()
     }
 }
 

@@ -11,7 +11,7 @@ use sansmb::{
 use super::{Asked, ChannelSequence, Claimed, Level};
 use crate::{
     close::CloseReply,
-    create::{path::Name, shown_attributes},
+    create::{describe, path::Name},
     nodes::PathKey,
     opens::{Open, OpenId},
     server::FileServer,
@@ -105,16 +105,9 @@ impl FileServer {
         let response = CreateResponse {
             oplock_level: self.held(id).level,
             create_action: CreateAction::OPENED,
-            creation_time: metadata.created,
-            last_access_time: metadata.accessed,
-            last_write_time: metadata.written,
-            change_time: metadata.changed,
-            allocation_size: metadata.allocated,
-            end_of_file: metadata.length,
-            file_attributes: shown_attributes(metadata.attributes),
             file_id: open.file_id(id),
             contexts: lease.as_slice().into(),
-            ..Default::default()
+            ..describe(&metadata)
         };
         self.succeed(token, &response);
     }
