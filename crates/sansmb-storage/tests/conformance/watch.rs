@@ -45,6 +45,22 @@ fn changes(s: &dyn Storage, handle: Handle, tree: bool, first: Receiver<Outcome>
     }
 }
 
+/// The changes up to the file `mark` that the test makes last; a file that changed several times in a row is told
+/// once, since the system tells those changes together or one by one, as it is read in time or not.
+#[track_caller]
+fn changes_until(s: &dyn Storage, handle: Handle, first: Receiver<Outcome>, mark: &str) -> Told {
+    let (mut outcome, mut told) = (first, Told::new());
+    loop {
+        told.extend(changes(s, handle, false, outcome, 1));
+        if told.last() == Some(&(ADDED, mark.to_owned())) {
+            told.pop();
+            told.dedup_by(|a, b| a.0 == MODIFIED && a == b);
+            return told;
+        }
+        outcome = watch(s, handle, false);
+    }
+}
+
 fn pairs(expected: &[(NotifyAction, &str)]) -> Told {
     expected.iter().map(|(action, name)| (*action, (*name).to_owned())).collect()
 }
@@ -75,9 +91,9 @@ fn what_others_do_is_told() {
         (ADDED, "sub"),
         (REMOVED, "sub"),
         (MODIFIED, "back\u{f022}"),
-        (MODIFIED, "back\u{f022}"),
     ]);
-    assert_eq!(changes(s, dir, false, first, expected.len()), expected);
+    fs::File::create(f.on_disk("dir/mark")).unwrap();
+    assert_eq!(changes_until(s, dir, first, "mark"), expected);
     // It says what a change may be.
     let outcome = watch(s, dir, false);
     fs::create_dir(f.on_disk("dir/sub")).unwrap();
