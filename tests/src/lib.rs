@@ -1,5 +1,6 @@
 //! Test kit: a client and a server in memory, with a clock that only tests move, and foreign peers.
 
+pub mod cases;
 pub mod hand;
 pub mod matrix;
 mod pair;
