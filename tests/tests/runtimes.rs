@@ -12,7 +12,7 @@ use sansmb_blocking::{
     Bytes, Listener, Result, Runtime, Socket, ThreadRuntime,
     auth::{Credentials, UserTable},
     block_on,
-    client::{Connection, OpenOptions, Session},
+    client::{Connection, OpenOptions, Session, Share},
     fileserver::{FileServerConfig, ShareConfig},
     sansmb::{server::ServerConfig, wire::NtStatus},
     server::{Server, settings},
@@ -60,9 +60,28 @@ async fn server_and_client<R: Runtime>(rt: R) {
     server.run().await;
 }
 
+/// Files that are written and read whole.
+async fn whole_files(share: &Share) -> Result<()> {
+    let most = 16 << 20;
+    for len in [0, 1, 4096, 65_536, 100_000, 9 << 20] {
+        share.write_file("whole", OpenOptions::write(), data(len)).await?;
+        let got = share.read_file("whole", most).await?;
+        // One answer holds 8 MiB.
+        assert!(got == data(len).slice(..len.min(8 << 20)));
+        assert_eq!(share.metadata("whole").await?.len, len as u64);
+    }
+    assert_eq!(share.read_file("whole", 10).await?, data(10));
+    let again = share.write_file("whole", OpenOptions::create_new(), data(10)).await;
+    assert_eq!(again.unwrap_err().status(), Some(NtStatus::OBJECT_NAME_COLLISION));
+    let missing = share.read_file("missing", 10).await;
+    assert_eq!(missing.unwrap_err().status(), Some(NtStatus::OBJECT_NAME_NOT_FOUND));
+    share.remove_file("whole").await
+}
+
 async fn work(session: &Session) -> Result<()> {
     let share = session.share("files").await?;
     assert!(!share.exists("dir").await?);
+    whole_files(&share).await?;
     share.create_dir("dir").await?;
 
     let data = data(20 << 20);

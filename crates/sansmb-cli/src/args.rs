@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Shares(Shares),
     /// Tell what a server can: dialects, ciphers, signing
     Probe(Probe),
+    /// Measure how fast a server reads, writes and handles small files
+    Bench(Bench),
     /// Show the SMB messages in a capture, one a line; -v shows every field
     Decode(Decode),
 }
@@ -245,6 +247,27 @@ pub(crate) struct Probe {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// A directory that can be written to; what is made in it is removed at the end
+    #[arg(value_name = "URL")]
+    pub(crate) url: SmbUrl,
+    /// Length of the large file, in MiB; 0 leaves it out
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(..=1_048_576))]
+    pub(crate) mib: u32,
+    /// How many small files to make; 0 leaves them out
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    pub(crate) files: u32,
+    /// Length of a small file, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(..=1_048_576))]
+    pub(crate) size: u32,
+    /// How many small files are worked on at a time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) jobs: u32,
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sansmb::{
     client::{Member, Outcome, Response, TreeRef},
     op,
     wire::{
-        AccessMask, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
+        AccessMask, Bulk, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
         FileAttributes, FileId, FileTime, ImpersonationLevel, InfoType, NtStatus, QueryInfoRequest,
-        SetInfoRequest, ShareAccess, ShareType, TreeConnectResponse, Utf16Buf, fscc,
+        ReadRequest, SetInfoRequest, ShareAccess, ShareType, TreeConnectResponse, Utf16Buf, WriteRequest,
+        fscc,
     },
     wire::{Structure, Utf16},
 };
@@ -220,6 +222,52 @@ impl Share {
         let mut responses = self.opened(&create, Vec::new()).await?;
         let created = responses.swap_remove(0);
         Ok(Metadata::from_create(&created.body::<op::Create>()?))
+    }
+
+    /// Reads up to `limit` bytes from the start of a file, which is opened, read and closed in one round trip.
+    ///
+    /// `limit` counts for no more than the server answers at once.
+    pub async fn read_file(&self, path: &str, limit: u32) -> Result<Bytes> {
+        let name = wire_path(path);
+        let create = OpenOptions::read().request(name.as_utf16());
+        let length = limit.min(self.inner.max_read);
+        let read = ReadRequest { length, file_id: FileId::ANY, ..Default::default() };
+        match self.opened(&create, vec![Member::new::<op::Read>(&read)]).await {
+            Ok(responses) => {
+                let answer = responses.get(1).ok_or(Error::Unexpected("no answer to READ"))?;
+                Ok(answer.read_data()?)
+            }
+            Err(error) if error.status() == Some(NtStatus::END_OF_FILE) => Ok(Bytes::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes or empties a file, writes `data` and closes it, in one round trip as long as the server takes
+    /// that much at once.
+    pub async fn write_file(&self, path: &str, options: OpenOptions, data: Bytes) -> Result<()> {
+        if data.len() > self.inner.max_write as usize {
+            let file = self.open(path, options).await?;
+            file.write_at(0, data).await?;
+            return file.close().await;
+        }
+        let name = wire_path(path);
+        let create = options.request(name.as_utf16());
+        let len = data.len();
+        let middle = match len {
+            0 => Vec::new(),
+            _ => {
+                let request = WriteRequest::new(FileId::ANY, 0, Bulk(len));
+                vec![Member::write(&request, data.into())]
+            }
+        };
+        let responses = self.opened(&create, middle).await?;
+        let short = "the server wrote less than it was given";
+        match responses.get(1).filter(|_| len > 0) {
+            Some(answer) if answer.body::<op::Write>()?.count as usize != len => {
+                Err(Error::Unexpected(short))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes a directory; its parent must be there.

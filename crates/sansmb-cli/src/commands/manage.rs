@@ -80,7 +80,7 @@ fn refuse_root(url: &SmbUrl, why: &str) -> Result<()> {
 }
 
 /// Removes what is in a directory, and then the directory.
-async fn remove_tree(share: &Share, top: &SmbUrl) -> Result<()> {
+pub(super) async fn remove_tree(share: &Share, top: &SmbUrl) -> Result<()> {
     enum Step {
         Into(SmbUrl),
         Remove(SmbUrl),

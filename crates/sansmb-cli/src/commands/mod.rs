@@ -1,5 +1,6 @@
 //! The commands, one file each or a few small ones together.
 
+mod bench;
 mod cat;
 mod get;
 mod landing;
@@ -38,8 +39,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Stat(args) => args.access.runtime.block_on(interrupt.or(stat::stat(&args))),
         Command::Df(args) => args.access.runtime.block_on(interrupt.or(stat::df(&args))),
         Command::Get(args) => args.access.runtime.block_on(interrupt.or(get::run(&args))),
-        // This one has to clean up on the server.
+        // These have to clean up on the server.
         Command::Put(args) => args.access.runtime.block_on(put::run(&args, &interrupt)),
+        Command::Bench(args) => args.access.runtime.block_on(bench::run(&args, &interrupt)),
         Command::Shares(args) => args.access.runtime.block_on(interrupt.or(shares::run(&args))),
         Command::Probe(args) => args.runtime.block_on(interrupt.or(probe::run(&args))),
     }

@@ -303,15 +303,7 @@ impl Client {
     /// Writes `data`, which is sent from where it lies.
     pub fn write(&mut self, to: TreeRef, file_id: FileId, offset: u64, data: Payload, now: Now) -> OpId {
         let op = self.new_op();
-        let request = WriteRequest {
-            offset,
-            file_id,
-            channel: 0,
-            remaining_bytes: 0,
-            channel_info: &[],
-            flags: Default::default(),
-            data: Bulk(data.len()),
-        };
+        let request = WriteRequest::new(file_id, offset, Bulk(data.len()));
         let member = self.queued_member(to, Member::write(&request, data), op);
         self.submit([member].into(), now);
         op

@@ -49,6 +49,14 @@ pub struct WriteRequest<'m, P> {
     pub data: P,
 }
 
+impl<P> WriteRequest<'_, P> {
+    /// Writes `data` at `offset`, over TCP and without more ado.
+    pub fn new(file_id: FileId, offset: u64, data: P) -> Self {
+        let (channel, remaining_bytes, channel_info, flags) = (0, 0, &[][..], WriteFlags::default());
+        Self { offset, file_id, channel, remaining_bytes, channel_info, flags, data }
+    }
+}
+
 impl<'m> Body<'m> for WriteRequest<'m, &'m [u8]> {
     const NAME: &'static str = "WRITE request";
     const STRUCTURE_SIZE: u16 = 49;

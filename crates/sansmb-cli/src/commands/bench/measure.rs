@@ -1,0 +1,119 @@
+//! Times of operations.
+
+#![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::failure::Result;
+
+/// How long something took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stopwatch {
+    started: Instant,
+    took: Duration,
+}
+
+impl Stopwatch {
+    pub(super) fn start() -> Self {
+        Self { started: Instant::now(), took: Duration::ZERO }
+    }
+
+    pub(super) fn stop(mut self) -> Self {
+        self.took = self.started.elapsed();
+        self
+    }
+}
+
+/// Many operations, and how long each took.
+#[derive(Debug)]
+pub(super) struct Operations {
+    all: Stopwatch,
+    each: Vec<Duration>,
+}
+
+/// Does `work` for each number below `count`, `jobs` at a time, until one fails.
+pub(super) async fn at_once<F: Future<Output = Result<()>>>(
+    jobs: u32,
+    count: u32,
+    work: impl Fn(u32) -> F,
+) -> Result<Operations> {
+    let all = Stopwatch::start();
+    let mut each = Vec::with_capacity(count as usize);
+    let mut next = 0..count;
+    let mut begin = || next.next().map(|n| (Instant::now(), Box::pin(work(n))));
+    let mut under_way: Vec<(Instant, Pin<Box<F>>)> = (0..jobs).map_while(|_| begin()).collect();
+    poll_fn(|cx| {
+        let mut at = 0;
+        while let Some((started, job)) = under_way.get_mut(at) {
+            match job.as_mut().poll(cx) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
+                Poll::Ready(Ok(())) => {
+                    each.push(started.elapsed());
+                    match begin() {
+                        // It is polled in the same place, or nobody would wake it.
+                        Some(job) => under_way[at] = job,
+                        None => drop(under_way.swap_remove(at)),
+                    }
+                }
+            }
+        }
+        if under_way.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await?;
+    Ok(Operations { all: all.stop(), each })
+}
+
+/// One line of the result.
+#[derive(Debug, Serialize)]
+pub(super) struct Figure {
+    /// What was done.
+    pub(super) what: &'static str,
+    /// Operations, entries or bytes.
+    pub(super) count: u64,
+    /// What is counted.
+    pub(super) unit: &'static str,
+    /// How long all of it took.
+    pub(super) seconds: f64,
+    /// `count` in a second.
+    pub(super) per_second: f64,
+    /// Milliseconds that half of the operations took at most, and 99 of 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) milliseconds: Option<[f64; 2]>,
+}
+
+impl Figure {
+    fn new(what: &'static str, count: u64, unit: &'static str, watch: Stopwatch) -> Self {
+        let seconds = watch.took.as_secs_f64();
+        Self { what, count, unit, seconds, per_second: count as f64 / seconds.max(1e-9), milliseconds: None }
+    }
+
+    /// Bytes of one file.
+    pub(super) fn bulk(what: &'static str, bytes: u64, watch: Stopwatch) -> Self {
+        Self::new(what, bytes, "bytes", watch)
+    }
+
+    /// Entries of a directory.
+    pub(super) fn listing(what: &'static str, entries: u64, watch: Stopwatch) -> Self {
+        Self::new(what, entries, "entries", watch)
+    }
+
+    /// Operations on files.
+    pub(super) fn each(what: &'static str, operations: Operations) -> Self {
+        let Operations { all, mut each } = operations;
+        each.sort_unstable();
+        let at = |percent: usize| {
+            each.get((each.len() * percent / 100).min(each.len().saturating_sub(1)))
+                .map_or(0.0, |took| took.as_secs_f64() * 1e3)
+        };
+        let milliseconds = Some([at(50), at(99)]);
+        Self { milliseconds, ..Self::new(what, each.len() as u64, "files", all) }
+    }
+}

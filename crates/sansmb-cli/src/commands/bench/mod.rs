@@ -1,0 +1,179 @@
+//! `sansmb bench`.
+
+mod measure;
+mod report;
+
+use bytes::Bytes;
+use sansmb::crypto::Random;
+use sansmb_async::client::{OpenOptions, Share};
+
+use self::{
+    measure::{Figure, Stopwatch, at_once},
+    report::Report,
+};
+use super::{
+    manage::remove_tree,
+    tree::{entries, join},
+};
+use crate::{
+    args::Bench,
+    client::Servers,
+    failure::{About, Failure, Result},
+    interrupt::Interrupt,
+    progress::Progress,
+    url::SmbUrl,
+};
+
+pub(super) async fn run(args: &Bench, interrupt: &Interrupt) -> Result<()> {
+    let share = interrupt.or(Servers::new(&args.access).share(&args.url)).await?;
+    let mut suffix = [0; 4];
+    sansmb_crypto::OsRandom.fill(&mut suffix);
+    let name = format!("sansmb-bench-{:08x}", u32::from_be_bytes(suffix));
+    let dir = args.url.with_path(join(&args.url.path, &name));
+    interrupt.or(async { share.create_dir(&dir.path).await.about(&dir) }).await?;
+    let bench = Workload { args, share: &share, dir: &dir };
+    let mut report = Report::new(args.access.json);
+    let result = interrupt.or(bench.measure(&mut report)).await;
+    // Whatever happened: nothing of ours stays.
+    let removed = remove_tree(&share, &dir).await;
+    report.finish()?;
+    result.and(removed)
+}
+
+/// What is done on the server, all of it in one directory.
+struct Workload<'a> {
+    args: &'a Bench,
+    share: &'a Share,
+    dir: &'a SmbUrl,
+}
+
+impl Workload<'_> {
+    async fn measure(&self, report: &mut Report) -> Result<()> {
+        if self.args.mib > 0 {
+            let bytes = u64::from(self.args.mib) << 20;
+            report.add(Figure::bulk("write", bytes, self.write_large(bytes).await?))?;
+            report.add(Figure::bulk("read", bytes, self.read_large(bytes).await?))?;
+            let large = self.dir.with_path(join(&self.dir.path, LARGE));
+            self.share.remove_file(&large.path).await.about(&large)?;
+        }
+        if self.args.files > 0 {
+            self.small_files(report).await?;
+        }
+        Ok(())
+    }
+
+    fn progress(&self, name: &str, bytes: u64) -> Progress {
+        let mut progress = Progress::new(self.args.access.json);
+        progress.begin(name, bytes);
+        progress
+    }
+
+    async fn write_large(&self, bytes: u64) -> Result<Stopwatch> {
+        let url = self.dir.with_path(join(&self.dir.path, LARGE));
+        let mut progress = self.progress("write", bytes);
+        let watch = Stopwatch::start();
+        let file = self.share.open(&url.path, OpenOptions::create_new()).await.about(&url)?;
+        let mut stream = file.write_stream(0);
+        let piece = Bytes::from(contents(stream.chunk()));
+        let mut left = bytes;
+        while left > 0 {
+            let now = piece.slice(..piece.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            left -= now.len() as u64;
+            progress.advance(now.len());
+            stream.write(now).await.about(&url)?;
+        }
+        stream.finish().await.about(&url)?;
+        file.close().await.about(&url)?;
+        Ok(watch.stop())
+    }
+
+    async fn read_large(&self, bytes: u64) -> Result<Stopwatch> {
+        let url = self.dir.with_path(join(&self.dir.path, LARGE));
+        let mut progress = self.progress("read", bytes);
+        let watch = Stopwatch::start();
+        let file = self.share.open(&url.path, OpenOptions::read()).await.about(&url)?;
+        let period = contents(file.write_stream(0).chunk());
+        let mut stream = file.read_stream(0);
+        let mut at = 0;
+        while let Some(data) = stream.next().await.about(&url)? {
+            check(&url, &period, at, &data)?;
+            at += data.len() as u64;
+            progress.advance(data.len());
+        }
+        file.close().await.about(&url)?;
+        let watch = watch.stop();
+        if at == bytes { Ok(watch) } else { Err(Failure::refused(&url, DIFFERS)) }
+    }
+
+    async fn small_files(&self, report: &mut Report) -> Result<()> {
+        let (count, jobs, size) = (self.args.files, self.args.jobs, self.args.size);
+        let data = Bytes::from(contents(size as usize));
+        let url = |n: u32| self.dir.with_path(join(&self.dir.path, &format!("file{n:07}")));
+        let done = at_once(jobs, count, |n| {
+            let (url, data) = (url(n), data.clone());
+            async move { self.share.write_file(&url.path, OpenOptions::create_new(), data).await.about(&url) }
+        });
+        report.add(Figure::each("create, write, close", done.await?))?;
+
+        let watch = Stopwatch::start();
+        let listed = entries(self.share, self.dir).await?.len();
+        report.add(Figure::listing("list", listed as u64, watch.stop()))?;
+        if listed != count as usize {
+            return Err(Failure::refused(
+                self.dir,
+                format_args!("{count} files were made, {listed} are listed"),
+            ));
+        }
+
+        let done = at_once(jobs, count, |n| {
+            let url = url(n);
+            async move { self.share.metadata(&url.path).await.about(&url).map(|_| ()) }
+        });
+        report.add(Figure::each("stat", done.await?))?;
+
+        let done = at_once(jobs, count, |n| {
+            let (url, data) = (url(n), data.clone());
+            async move {
+                let got = self.share.read_file(&url.path, size).await.about(&url)?;
+                if got == data { Ok(()) } else { Err(Failure::refused(&url, DIFFERS)) }
+            }
+        });
+        report.add(Figure::each("open, read, close", done.await?))?;
+
+        let done = at_once(jobs, count, |n| {
+            let url = url(n);
+            async move { self.share.remove_file(&url.path).await.about(&url) }
+        });
+        report.add(Figure::each("delete", done.await?))
+    }
+}
+
+const LARGE: &str = "large";
+const DIFFERS: &str = "what was read is not what was written";
+
+/// Bytes that compress badly and differ from one another, the same at every call.
+fn contents(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+/// Whether `data`, read at `at`, is what a repetition of `period` has there.
+fn check(url: &SmbUrl, period: &[u8], at: u64, mut data: &[u8]) -> Result<()> {
+    let mut from = usize::try_from(at % period.len() as u64).unwrap_or(0);
+    while !data.is_empty() {
+        let (now, rest) = data.split_at(data.len().min(period.len() - from));
+        if now != &period[from..from + now.len()] {
+            return Err(Failure::refused(url, DIFFERS));
+        }
+        (data, from) = (rest, 0);
+    }
+    Ok(())
+}
