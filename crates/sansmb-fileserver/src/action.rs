@@ -13,6 +13,7 @@ use sansmb::{
 use crate::{
     caching::BreakOrder,
     storage::{Job, Storage},
+    store::{OpenStore, StoreJob},
 };
 
 /// Names a job until it is completed; never used twice.
@@ -31,6 +32,16 @@ pub enum Action {
         id: JobId,
         /// What.
         job: Job,
+    },
+    /// Submit `job` to `store` and bring the outcome back under `id`, to
+    /// [`FileServer::stored`](crate::FileServer::stored).
+    Store {
+        /// The store of the server.
+        store: Arc<dyn OpenStore>,
+        /// Under which name its outcome comes back.
+        id: JobId,
+        /// What.
+        job: StoreJob,
     },
     /// Deliver an answer.
     Respond(Response),

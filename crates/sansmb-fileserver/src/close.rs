@@ -40,6 +40,7 @@ pub(crate) enum CloseReply {
 /// An open that is out of the tables.
 #[derive(Debug)]
 pub(crate) struct Closing {
+    id: OpenId,
     file: Box<FileOpen>,
     reply: CloseReply,
     key: PathKey,
@@ -166,7 +167,7 @@ impl FileServer {
         }
         let directory = file.directory;
         let stage = Stage::Unlink;
-        let closing = Closing { file, reply, key, stage, deletes, node, directory, metadata: None };
+        let closing = Closing { id, file, reply, key, stage, deletes, node, directory, metadata: None };
         self.cleaned_up(Box::new(closing));
     }
 
@@ -252,7 +253,10 @@ impl FileServer {
                 closing.stage = Stage::Close;
                 self.close_next(closing);
             }
-            Stage::Close => self.answer_close(closing.reply, closing.metadata),
+            Stage::Close => {
+                self.forget_record(closing.id);
+                self.answer_close(closing.reply, closing.metadata);
+            }
         }
     }
 

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use sansmb::{
     auth::Acceptor,
-    wire::{dtyp::Sid, fsctl::NetworkInterfaceInfo},
+    wire::{Capabilities, dtyp::Sid, fsctl::NetworkInterfaceInfo},
 };
 
-use crate::storage::Storage;
+use crate::{FileServer, storage::Storage, store::OpenStore};
 
 /// Settings of a [`FileServer`](crate::FileServer).
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct FileServerConfig {
     /// The addresses that clients may connect to as well, for servers that offer multichannel; see
     /// FSCTL_QUERY_NETWORK_INTERFACE_INFO. Those of interface 0 are not shown.
     pub interfaces: Vec<NetworkInterfaceInfo>,
+    /// Keeps what continuously available shares need when the server starts again. Without one, none is.
+    pub store: Option<Arc<dyn OpenStore>>,
     /// What clients may use up.
     pub limits: Limits,
 }
@@ -47,8 +49,18 @@ impl FileServerConfig {
             machine_sid: None,
             shares: Vec::new(),
             interfaces: Vec::new(),
+            store: None,
             limits: Limits::default(),
         }
+    }
+
+    /// What a server that is set to this can do: for
+    /// [`ServerConfig::capabilities`](sansmb::server::ServerConfig::capabilities).
+    pub fn capabilities(&self) -> Capabilities {
+        let available = self.store.is_some() && self.shares.iter().any(|share| share.continuously_available);
+        let mut capabilities = FileServer::capabilities();
+        capabilities.set(Capabilities::PERSISTENT_HANDLES, available);
+        capabilities
     }
 
     /// Adds a share.
@@ -80,6 +92,10 @@ pub struct ShareConfig {
     pub named_streams: bool,
     /// Listings leave out what the user may not read.
     pub access_based_enumeration: bool,
+    /// Clients (3.x) can have handles that outlive the server, where it has a
+    /// [store](FileServerConfig::store) and the storage can tell files apart for good. What they write is
+    /// then on stable storage before they hear that it is written.
+    pub continuously_available: bool,
 }
 
 impl ShareConfig {
@@ -95,6 +111,7 @@ impl ShareConfig {
             change_notify: true,
             named_streams: true,
             access_based_enumeration: false,
+            continuously_available: false,
         }
     }
 }
@@ -121,8 +138,12 @@ pub struct Limits {
     /// Opens that wait for clients whose sessions ended. Past it the one whose time is up first is
     /// closed; with zero none waits.
     pub waiting_opens: usize,
+    /// Opens that outlive the server; past it they outlive their session only.
+    pub persistent_opens: usize,
     /// Byte-range locks of one open.
     pub locks_per_open: usize,
+    /// The same of an open that outlives the server: all of them are written down with every change.
+    pub locks_per_persistent_open: usize,
     /// Requests of one connection that wait for something: a lock, a change, their turn.
     pub waiting_per_connection: usize,
     /// Bytes of changes that are kept for one watch between its requests.
@@ -142,7 +163,9 @@ impl Default for Limits {
             opens_per_session: 16_384,
             opens: 65_536,
             waiting_opens: 8192,
+            persistent_opens: 8192,
             locks_per_open: 16_384,
+            locks_per_persistent_open: 1024,
             waiting_per_connection: 512,
             notify_buffer: 64 << 10,
             pipe_buffer: 1 << 20,

@@ -8,11 +8,12 @@
 //! | kind | names | rule |
 //! |---|---|---|
 //! | look | [`FileServer::counters`] | any time |
-//! | feed | [`FileServer::handle`], [`FileServer::complete`], [`FileServer::handle_timeout`] | never fails |
-//! | drain | [`FileServer::poll_action`], [`FileServer::poll_timeout`] | after every feed |
+//! | feed | [`FileServer::handle`], [`FileServer::complete`], [`FileServer::stored`], [`FileServer::handle_timeout`] | never fails |
+//! | drain | [`FileServer::poll_action`], [`FileServer::poll_timeout`] | at the start and after every feed |
 //!
 //! A driver's loop: give every event of the server to `handle`; for every [`Action::Job`] call
 //! [`storage::Storage::submit`] and bring what comes out back through `complete`; for every
+//! [`Action::Store`] call [`store::OpenStore::submit`] and bring what comes out back through `stored`; for every
 //! [`Action::Respond`] call [`Response::deliver`] or [`Response::deliver_with`]; for every [`Action::Break`]
 //! call [`BreakOrder::deliver`], and bring what it could not deliver to [`FileServer::break_undelivered`].
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ mod locks;
 mod nodes;
 mod notify;
 mod opens;
+mod persistent;
 mod pipes;
 mod security;
 mod server;
@@ -40,6 +42,7 @@ mod session;
 mod share_modes;
 mod shares;
 pub mod storage;
+pub mod store;
 mod task;
 pub mod text;
 mod times;

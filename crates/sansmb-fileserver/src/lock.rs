@@ -1,12 +1,12 @@
 //! LOCK, [MS-SMB2] 3.3.5.14.
 
 use sansmb::{
-    server::{Request, RequestId, Token, op},
+    server::{Reply, Request, RequestId, Token, op},
     wire::{AccessMask, EmptyBody, LockElement, LockFlags, NtStatus},
 };
 
 use crate::{
-    durable::LockSequence,
+    durable::{Level, LockSequence},
     locks::Range,
     opens::OpenId,
     server::{FileServer, Waiting},
@@ -66,13 +66,12 @@ impl FileServer {
                 Err(status) => Err(status),
             }
         };
-        match result {
-            Ok(()) => {
-                self.lock_carried_out(id, sequence);
-                self.succeed(token, &EmptyBody::default());
-            }
-            Err(status) => self.fail(token, status),
+        if result.is_ok() {
+            self.lock_carried_out(id, sequence);
         }
+        // Even of what failed, a part may have been unlocked.
+        let result = result.map(|()| Reply::new(&EmptyBody::default())).map_err(Into::into);
+        self.respond_kept(id, token, result);
     }
 
     /// [MS-SMB2] 3.3.5.14.1: what was unlocked before a failure stays unlocked.
@@ -101,7 +100,12 @@ impl FileServer {
         elements: &[LockElement],
     ) -> Result<Option<(Range, bool)>, NtStatus> {
         let held = self.file(id).map_or(0, |file| file.locks);
-        if held + elements.len() > self.config.limits.locks_per_open {
+        let limits = &self.config.limits;
+        let most = match self.opens.get(&id).map(|open| open.lasting.level) {
+            Some(Level::Persistent) => limits.locks_per_persistent_open.min(limits.locks_per_open),
+            _ => limits.locks_per_open,
+        };
+        if held + elements.len() > most {
             return Err(NtStatus::INSUFFICIENT_RESOURCES);
         }
         let immediate = |element: &LockElement| element.flags.contains(LockFlags::FAIL_IMMEDIATELY);
@@ -178,7 +182,7 @@ impl FileServer {
             }
             self.lock_carried_out(waiter.open, waiter.sequence);
             self.stop_waiting(waiter.token.id());
-            self.succeed(waiter.token, &EmptyBody::default());
+            self.respond_kept(waiter.open, waiter.token, Ok(Reply::new(&EmptyBody::default())));
         }
     }
 

@@ -101,6 +101,39 @@ pub(crate) struct Frozen {
 }
 
 impl FileOpen {
+    /// A file that was just opened, with nothing done to it yet.
+    pub(crate) fn new(
+        share: Arc<Share>,
+        handle: Handle,
+        node: NodeId,
+        path: SharePath,
+        claim: Claim,
+    ) -> Self {
+        Self {
+            share,
+            handle,
+            node,
+            directory: false,
+            stream: None,
+            handle_path: path.clone(),
+            path,
+            claim,
+            caching: OpenCaching::default(),
+            delete_on_close: false,
+            position: 0,
+            next_ea: 0,
+            mode: CreateOptions::empty(),
+            locks: 0,
+            listing: None,
+            queries: VecDeque::new(),
+            watch: None,
+            modified: false,
+            renamed: false,
+            wrote: false,
+            frozen: Frozen::default(),
+        }
+    }
+
     /// The name of its file, as [`crate::nodes::Nodes`] knows it.
     pub(crate) fn file_key(&self) -> PathKey {
         PathKey::new(self.share.volume, &self.path)

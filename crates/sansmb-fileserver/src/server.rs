@@ -20,10 +20,12 @@ use crate::{
     exchanges::Exchanges,
     nodes::{Nodes, PathKey},
     opens::{FileOpen, Open, OpenId},
+    persistent::Persistence,
     security::Accounts,
     session::{Group, GroupId, Session},
     shares::{Share, Shares},
     storage::{Done, Job, NodeId, Outcome},
+    store::StoreOutcome,
     task::{Step, Task},
     times::LateTimes,
 };
@@ -70,6 +72,7 @@ pub struct FileServer {
     next_open: u64,
     next_volatile: u64,
     pub(crate) durables: Durables,
+    pub(crate) persistence: Persistence,
     pub(crate) next_group: u64,
     pub(crate) now: Now,
 }
@@ -116,6 +119,8 @@ pub struct Counters {
     pub disconnected: usize,
     /// Requests on opens that are not answered yet, of clients whose channels may fail.
     pub outstanding: usize,
+    /// Opens whose records are kept, or on their way.
+    pub records: usize,
     /// Jobs that run.
     pub jobs: usize,
 }
@@ -127,11 +132,12 @@ impl FileServer {
         Capabilities::LEASING | Capabilities::DIRECTORY_LEASING
     }
 
-    /// A server that serves nobody yet.
+    /// A server that serves nobody yet. Where it has a store, its first action is to read it.
     pub fn new(mut config: FileServerConfig) -> Self {
-        let shares = Shares::new(std::mem::take(&mut config.shares));
+        let store = config.store.take();
+        let shares = Shares::new(std::mem::take(&mut config.shares), store.is_some());
         let accounts = Accounts::new(&config.name, config.machine_sid, &config.administrators);
-        Self {
+        let mut server = Self {
             accounts,
             config: Arc::new(config),
             shares,
@@ -157,9 +163,12 @@ impl FileServer {
             next_open: 1,
             next_volatile: FIRST_VOLATILE,
             durables: Durables::default(),
+            persistence: Persistence::new(store),
             next_group: 1,
             now: Now::default(),
-        }
+        };
+        server.load_records();
+        server
     }
 
     /// Takes an event of the server.
@@ -172,7 +181,11 @@ impl FileServer {
             Event::SessionEnded { session } => self.session_ended(session),
             Event::TreeConnect(request) => self.tree_connect(request),
             Event::TreeDisconnect(request) => self.tree_disconnect(request),
-            Event::Create(request) => self.create(request),
+            Event::Create(request) => {
+                if let Some(request) = self.comes_early(request) {
+                    self.create(request);
+                }
+            }
             Event::Close(request) => self.close(request),
             Event::Flush(request) => self.flush(request),
             Event::Read(request) => self.read(request),
@@ -189,6 +202,7 @@ impl FileServer {
             Event::Closed { conn } => self.connection_closed(conn),
             _ => {}
         }
+        self.save_changed();
         if let Some(request) = self.current.take()
             && self.waits(request).is_none()
         {
@@ -211,9 +225,23 @@ impl FileServer {
                 self.job_done(open);
             }
             Task::Watch(open) => self.changed_beside(open, job, outcome),
-            Task::Discard => {}
+            Task::Restore(restoring) => self.restore_step(restoring, outcome),
+            Task::Discard | Task::Load | Task::Store(_) => {}
         }
+        self.save_changed();
         self.forget_deleted();
+        self.forget_answered();
+    }
+
+    /// Takes the outcome of a job of the store. A name that is not known (any more) is ignored.
+    pub fn stored(&mut self, job: JobId, outcome: StoreOutcome, now: Now) {
+        self.now = now;
+        match self.tasks.remove(&job) {
+            Some(Task::Load) => self.records_loaded(outcome),
+            Some(Task::Store(open)) => self.record_stored(open, &outcome),
+            _ => {}
+        }
+        self.save_changed();
         self.forget_answered();
     }
 
@@ -243,6 +271,7 @@ impl FileServer {
         }
         self.expire_breaks();
         self.scavenge();
+        self.save_changed();
         self.forget_answered();
     }
 
@@ -264,10 +293,11 @@ impl FileServer {
             leases: self.caching.leases.len(),
             breaks: self.caching.breaking(),
             delayed: self.caching.delayed(),
-            waiting: self.waiting.values().map(BTreeMap::len).sum(),
+            waiting: self.waiting.values().map(BTreeMap::len).sum::<usize>() + self.persistence.early(),
             watches: self.watches.len(),
             disconnected: self.durables.waiting(),
             outstanding: self.durables.outstanding.len(),
+            records: self.persistence.records(),
             jobs: self.tasks.len(),
         }
     }
@@ -275,6 +305,7 @@ impl FileServer {
     fn step(&mut self, open: OpenId, step: Step, outcome: Outcome) {
         match step {
             Step::Create(creating) => self.create_step(creating, outcome),
+            Step::Identify(creating, metadata) => self.identified(creating, *metadata, outcome),
             Step::Reconnect { token } => self.reconnected(open, token, outcome),
             Step::Read { token, offset, minimum } => self.read_done(open, token, offset, minimum, outcome),
             Step::Write { token, length } => self.write_done(open, token, length, outcome),
@@ -339,13 +370,20 @@ impl FileServer {
 
     /// Emits a job.
     pub(crate) fn job(&mut self, share: &Share, job: Job, task: Task) -> JobId {
-        let id = self.next_job();
-        self.next_job += 1;
-        if matches!(job, Job::Open { .. }) || matches!(task, Task::Open(_)) {
+        let lookup = matches!(job, Job::Open { .. }) || matches!(task, Task::Open(_));
+        let id = self.start_task(task);
+        if lookup {
             self.lookups.insert(id);
         }
-        self.tasks.insert(id, task);
         self.actions.push_back(Action::Job { storage: share.config.storage.clone(), id, job });
+        id
+    }
+
+    /// Something is under way that goes on with `task`.
+    pub(crate) fn start_task(&mut self, task: Task) -> JobId {
+        let id = self.next_job();
+        self.next_job += 1;
+        self.tasks.insert(id, task);
         id
     }
 
@@ -382,6 +420,13 @@ impl FileServer {
         let id = OpenId(self.next_open);
         self.next_open += 1;
         id
+    }
+
+    /// Opens get other names than those of earlier runs, whose clients may still use theirs: from
+    /// `base` on, and behind `highest`.
+    pub(crate) fn start_numbering(&mut self, base: u64, highest: u64) {
+        self.next_open = self.next_open.max(base | 1).max(highest.saturating_add(1));
+        self.next_volatile = self.next_volatile.max(base | FIRST_VOLATILE);
     }
 
     pub(crate) fn new_volatile(&mut self) -> u64 {

@@ -29,6 +29,8 @@ pub(crate) struct Share {
     pub(crate) config: ShareConfig,
     pub(crate) volume: Volume,
     pub(crate) traits: StorageTraits,
+    /// IsCA: its opens may outlive the server.
+    pub(crate) continuously_available: bool,
 }
 
 /// All shares of a server.
@@ -38,7 +40,8 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    pub(crate) fn new(configs: Vec<ShareConfig>) -> Self {
+    /// `stored` says that there is where opens are kept.
+    pub(crate) fn new(configs: Vec<ShareConfig>, stored: bool) -> Self {
         let mut storages: Vec<Arc<dyn Storage>> = Vec::new();
         let shares = configs
             .into_iter()
@@ -48,7 +51,8 @@ impl Shares {
                     storages.len() - 1
                 });
                 let traits = config.storage.traits();
-                Arc::new(Share { config, volume: Volume(at), traits })
+                let continuously_available = stored && config.continuously_available;
+                Arc::new(Share { config, volume: Volume(at), traits, continuously_available })
             })
             .collect();
         Self { shares }

@@ -104,6 +104,11 @@ impl NodeId {
     }
 }
 
+/// What names a file for good: no other file, not even one that gets the number of a deleted one, has the
+/// same, and it is still the same when the storage is opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileIdentity(pub [u64; 4]);
+
 /// A path beneath the share's root: components without separators, none of them empty, `.` or
 /// `..`, none with forbidden characters. The root is the empty path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -264,6 +269,12 @@ pub enum Job {
     },
     /// Ends with [`Done::Metadata`].
     Stat {
+        /// Which.
+        handle: Handle,
+    },
+    /// Which file or stream it is for good. Ends with [`Done::Identified`];
+    /// [`NtStatus::NOT_SUPPORTED`] where that cannot be said.
+    Identify {
         /// Which.
         handle: Handle,
     },
@@ -492,6 +503,8 @@ pub enum Done {
     Written(u64),
     /// See [`Job::Stat`].
     Metadata(Metadata),
+    /// See [`Job::Identify`].
+    Identified(FileIdentity),
     /// See [`Job::Find`].
     Found(Entry),
     /// See [`Job::List`].

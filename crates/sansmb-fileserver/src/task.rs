@@ -11,6 +11,8 @@ use crate::{
     info::{QueryEas, QueryFile, QueryFs, QuerySecurity, Renaming, SetFile, StreamRenaming},
     ioctl::{Asking, Compressing, Copying, Ranging, Reparsing, Sharing, Sparsing, Trimming},
     opens::OpenId,
+    persistent::Restoring,
+    storage::Metadata,
 };
 
 /// A job's continuation.
@@ -26,6 +28,12 @@ pub(crate) enum Task {
     On(OpenId, Step),
     /// A watch of the storage.
     Watch(OpenId),
+    /// The records of the last run are being read.
+    Load,
+    /// The record of an open is being kept or forgotten.
+    Store(OpenId),
+    /// An open of the last run is being made anew.
+    Restore(Box<Restoring>),
     /// Nobody waits for it; a handle that it opens is closed.
     Discard,
 }
@@ -35,6 +43,8 @@ pub(crate) enum Task {
 pub(crate) enum Step {
     /// A CREATE whose file is open and has to be truncated or the like.
     Create(Box<Creating>),
+    /// Which file a CREATE found for good.
+    Identify(Box<Creating>, Box<Metadata>),
     /// A client came back to its open.
     Reconnect {
         token: Token<op::Create>,

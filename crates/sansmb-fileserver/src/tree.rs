@@ -48,6 +48,11 @@ impl FileServer {
         if !share.admits(identity) {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
+        let mut capabilities = ShareCapabilities::empty();
+        capabilities.set(
+            ShareCapabilities::CONTINUOUS_AVAILABILITY,
+            share.continuously_available && request.origin.dialect.is_smb3(),
+        );
         Ok(TreeConnectReply {
             share: id,
             share_type: ShareType::DISK,
@@ -56,7 +61,7 @@ impl FileServer {
             } else {
                 ShareFlags::empty()
             },
-            capabilities: ShareCapabilities::empty(),
+            capabilities,
             maximal_access: share.maximal_access(),
             encrypt: share.config.encrypt,
         })

@@ -86,6 +86,7 @@ impl<R: Runtime> Server<R> {
         if config.auth_hint.is_empty() {
             config.auth_hint = files.acceptor.hint();
         }
+        config.capabilities |= files.capabilities() & Capabilities::PERSISTENT_HANDLES;
         let shared = Arc::new(Shared::new(Arc::new(config), FileServer::new(files), Clock::new()));
         Ok(Self { runtime: runtime.clone(), listener, shared })
     }
@@ -102,6 +103,8 @@ impl<R: Runtime> Server<R> {
 
     /// Serves until [`ServerHandle::stop`].
     pub async fn run(self) {
+        // What was kept of the last run comes first, whether or not a client does.
+        self.shared.expire();
         loop {
             match self.accept().await {
                 None => break,

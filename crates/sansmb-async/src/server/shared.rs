@@ -14,7 +14,7 @@ use sansmb::{
     time::{Instant, Now},
 };
 use sansmb_crypto::OsRandom;
-use sansmb_fileserver::{Action, FileServer, JobId, Response, storage::Outcome};
+use sansmb_fileserver::{Action, FileServer, JobId, Response, storage::Outcome, store::StoreOutcome};
 
 use crate::Clock;
 
@@ -49,7 +49,14 @@ pub(crate) struct Core {
 }
 
 /// Outcomes of jobs that nobody has taken in yet.
-type Completions = Arc<Mutex<VecDeque<(JobId, Outcome)>>>;
+type Completions = Arc<Mutex<VecDeque<(JobId, Completed)>>>;
+
+/// The outcome of a job.
+#[derive(Debug)]
+enum Completed {
+    Storage(Outcome),
+    Store(StoreOutcome),
+}
 
 /// What other tasks have for a connection.
 #[derive(Debug, Default)]
@@ -176,7 +183,10 @@ impl Shared {
         }
         let mut core = lock(&self.core);
         for (id, outcome) in done {
-            core.files.complete(id, outcome, now);
+            match outcome {
+                Completed::Storage(outcome) => core.files.complete(id, outcome, now),
+                Completed::Store(outcome) => core.files.stored(id, outcome, now),
+            }
         }
         Some(Self::batch(&mut core, now))
     }
@@ -245,20 +255,12 @@ impl Shared {
             match action {
                 Action::Respond(response) => post(response.conn(), Mail::Response(response)),
                 Action::Job { storage, id, job } => {
-                    let completions = self.completions.clone();
-                    let inbox = here.map(|(_, inbox)| inbox.clone());
-                    let keeper = self.keeper.clone();
-                    storage.submit(
-                        job,
-                        Box::new(move |outcome| {
-                            lock(&completions).push_back((id, outcome));
-                            // The connection takes it in; once it is gone, the accept task does.
-                            match inbox.filter(|inbox| !inbox.closed.load(Ordering::SeqCst)) {
-                                Some(inbox) => inbox.wake(),
-                                None => wake(&keeper),
-                            }
-                        }),
-                    );
+                    let done = self.completion(id, here.map(|(_, inbox)| inbox));
+                    storage.submit(job, Box::new(|outcome| done(Completed::Storage(outcome))));
+                }
+                Action::Store { store, id, job } => {
+                    let done = self.completion(id, here.map(|(_, inbox)| inbox));
+                    store.submit(job, Box::new(|outcome| done(Completed::Store(outcome))));
                 }
                 _ => {}
             }
@@ -267,6 +269,20 @@ impl Shared {
         for (conn, order) in lost {
             let batch = self.undelivered(conn, [order]);
             self.carry_out(batch, here, own);
+        }
+    }
+
+    /// What brings the outcome of a job back.
+    fn completion(&self, id: JobId, inbox: Option<&Arc<Inbox>>) -> impl FnOnce(Completed) + Send + 'static {
+        let (completions, keeper) = (self.completions.clone(), self.keeper.clone());
+        let inbox = inbox.cloned();
+        move |outcome| {
+            lock(&completions).push_back((id, outcome));
+            // The connection takes it in; once it is gone, the accept task does.
+            match inbox.filter(|inbox| !inbox.closed.load(Ordering::SeqCst)) {
+                Some(inbox) => inbox.wake(),
+                None => wake(&keeper),
+            }
         }
     }
 

@@ -225,6 +225,7 @@ impl FileServer {
         self.now = now;
         self.lose_caching(notice.node, notice.holder);
         self.resume(notice.node);
+        self.save_changed();
     }
 
     /// A holder cannot be told: it caches nothing any more, and opens that live by what they cached

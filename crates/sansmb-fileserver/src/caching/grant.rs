@@ -11,7 +11,7 @@ use sansmb::{
 };
 
 use super::{
-    HeldLease, Holder, LeaseId, Stat,
+    HeldLease, Holder, KeptLease, LeaseId, Stat,
     holders::{HANDLE, READ, WRITE},
     leases::{Lease, LeaseName},
     oplock_state,
@@ -114,6 +114,21 @@ impl FileServer {
         if directory && !(lease.version_2 && directories) {
             return;
         }
+        let kept = KeptLease {
+            key: name.key,
+            parent: lease.parent,
+            epoch: lease.epoch,
+            version_2: lease.version_2,
+            delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
+        };
+        self.join_lease(id, &kept);
+    }
+
+    /// An open joins the lease of its client with this key on its file, which is made if need be.
+    pub(super) fn join_lease(&mut self, id: OpenId, lease: &KeptLease) -> Option<LeaseId> {
+        let open = self.opens.get(&id)?;
+        let name = LeaseName { client: open.client_guid, key: lease.key };
+        let (node, counts) = (open.file()?.node, open.file()?.caching.counts);
         let found = self.caching.leases.find(&name);
         let found = found.filter(|id| self.caching.leases.get(*id).is_some_and(|lease| lease.node == node));
         let lease_id = found.unwrap_or_else(|| {
@@ -128,18 +143,32 @@ impl FileServer {
                 delete_on_close: false,
             })
         });
-        if let Some(lease) = self.caching.leases.get_mut(lease_id) {
-            lease.opens.insert(id);
-            lease.counting += usize::from(counts);
-            lease.delete_on_close |= wish.options.contains(CreateOptions::DELETE_ON_CLOSE);
+        if let Some(entry) = self.caching.leases.get_mut(lease_id) {
+            entry.opens.insert(id);
+            entry.counting += usize::from(counts);
+            entry.delete_on_close |= lease.delete_on_close;
         }
-        if let Some(file) = self.file_mut(id) {
-            file.caching.lease = Some(lease_id);
-        }
+        self.file_mut(id)?.caching.lease = Some(lease_id);
+        Some(lease_id)
     }
 
     /// Grants what can be granted of what a CREATE asks for, and says so in its context.
     pub(crate) fn grant_caching(&mut self, id: OpenId, wish: &Wish) -> Option<CreateContextReply<'static>> {
+        let Grant { node, holder, before, granted } = self.foresee(id, wish)?;
+        if granted != before {
+            self.caching.grant(node, holder, granted);
+            if let Holder::Lease(lease) = holder
+                && let Some(lease) = self.caching.leases.get_mut(lease)
+                && lease.version_2
+            {
+                lease.epoch = lease.epoch.wrapping_add(1);
+            }
+        }
+        self.held(id).lease.map(|lease| lease_reply(&lease))
+    }
+
+    /// What can be granted of what a CREATE asks for.
+    pub(super) fn foresee(&self, id: OpenId, wish: &Wish) -> Option<Grant> {
         let holder = self.holder_of(id);
         let file = self.file(id)?;
         let (node, directory) = (file.node, file.directory);
@@ -169,17 +198,17 @@ impl FileServer {
             Some(holders) => holders.grantable(holder, wanted, alone, locked),
             None => super::holders::Holders::default().grantable(holder, wanted, alone, locked),
         };
-        if granted != before {
-            self.caching.grant(node, holder, granted);
-            if let Holder::Lease(lease) = holder
-                && let Some(lease) = self.caching.leases.get_mut(lease)
-                && lease.version_2
-            {
-                lease.epoch = lease.epoch.wrapping_add(1);
-            }
-        }
-        self.held(id).lease.map(|lease| lease_reply(&lease))
+        Some(Grant { node, holder, before, granted })
     }
+}
+
+/// What a holder gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grant {
+    node: NodeId,
+    holder: Holder,
+    before: LeaseState,
+    pub(super) granted: LeaseState,
 }
 
 /// Whether this is one of the sets that mean something, [MS-SMB2] 3.3.1.12.

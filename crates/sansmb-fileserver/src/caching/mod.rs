@@ -15,6 +15,7 @@ mod delays;
 mod grant;
 mod holders;
 mod leases;
+mod restore;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use breaks::{BreakOrder, Undelivered};
 pub(crate) use grant::{LeaseWish, OpenCaching};
 pub(crate) use holders::Holder;
 pub(crate) use leases::LeaseId;
+pub(crate) use restore::{KeptCaching, KeptLease};
 pub(crate) use table::{CachingTable, DelayId};
 
 use holders::{HANDLE, READ, WRITE};

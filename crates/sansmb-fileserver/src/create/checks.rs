@@ -210,11 +210,16 @@ impl Wish {
     /// What the storage's handle has to be good for.
     pub(crate) fn rights(&self) -> Rights {
         let granted = if self.maximum_allowed { self.maximal | self.access } else { self.access };
-        Rights {
-            read: granted.intersects(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE),
-            write: granted.intersects(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA)
-                || self.overwrites(),
-        }
+        let rights = rights_for(granted);
+        Rights { write: rights.write || self.overwrites(), ..rights }
+    }
+}
+
+/// What the storage's handle has to be good for when this was granted.
+pub(crate) fn rights_for(granted: AccessMask) -> Rights {
+    Rights {
+        read: granted.intersects(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE),
+        write: granted.intersects(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA),
     }
 }
 

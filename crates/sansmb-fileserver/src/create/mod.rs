@@ -9,32 +9,34 @@
 //! whoever may is in the table, where others see its share mode, before its data goes.
 
 pub(crate) mod access;
+mod answer;
 pub(crate) mod checks;
 pub(crate) mod path;
 mod stopped;
 mod streams;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use access::{Found, Verdict, wanted_descriptor};
+pub(crate) use answer::{describe, shown_attributes};
 use bytes::Bytes;
 use checks::{SETTABLE, Wish};
 use sansmb::{
-    server::{Failure, Origin, Reply, Request, RequestId, Token, op},
+    server::{Failure, Origin, Request, RequestId, Token, op},
     wire::{
-        AccessMask, CompletionFilter, CreateAction, CreateContextReply, CreateDisposition, CreateOptions,
-        CreateResponse, FileAttributes, NtStatus, dtyp::Token as AccessToken, fscc::NotifyAction,
+        AccessMask, Capabilities, CompletionFilter, CreateAction, CreateDisposition, CreateOptions,
+        FileAttributes, NtStatus, dtyp::Token as AccessToken, fscc::NotifyAction,
     },
 };
 use streams::Base;
 
 use crate::{
     action::JobId,
-    caching::{Obstacle, OpenCaching},
+    caching::Obstacle,
     close::CloseReply,
     durable::Asked,
     nodes::PathKey,
-    opens::{FileOpen, Frozen, Object, Open, OpenId},
+    opens::{FileOpen, Object, Open, OpenId},
     server::FileServer,
     share_modes::Claim,
     shares::{IPC, Share},
@@ -70,6 +72,8 @@ pub(crate) struct Creating {
     unknown: Option<Found>,
     /// Its attributes were looked at: nothing in them must be understood.
     known: bool,
+    /// Whether its record is kept, once that was tried.
+    pub(crate) recorded: Option<bool>,
 }
 
 /// How far a file that is in the table has come.
@@ -138,15 +142,20 @@ impl FileServer {
             return self.fail(token, NtStatus::USER_SESSION_DELETED);
         };
         let wish = Wish::new(&body, &share, &who);
-        let (wish, descriptor) = match wish.and_then(|wish| Ok((wish, wanted_descriptor(&body, &who)?))) {
+        let (mut wish, descriptor) = match wish.and_then(|wish| Ok((wish, wanted_descriptor(&body, &who)?))) {
             Ok(both) => both,
             Err(status) => return self.fail(token, status),
         };
+        // What clients hear that is written must outlive the server.
+        let persistent = origin.capabilities.contains(Capabilities::PERSISTENT_HANDLES);
+        if persistent && share.continuously_available {
+            wish.options |= CreateOptions::WRITE_THROUGH;
+        }
         let key = PathKey::new(share.volume, &wish.path);
         if let Err(status) = self.check_lease_name(&wish, &origin, &key) {
             return self.fail(token, status);
         }
-        let before = match self.made_before(&origin, &asked) {
+        let before = match self.made_before(&origin, &share, &wish, &asked) {
             Ok(before) => before,
             Err(status) => return self.fail(token, status),
         };
@@ -168,8 +177,10 @@ impl FileServer {
             base: None,
             unknown: None,
             known: false,
+            recorded: None,
         });
         if before.is_some() {
+            self.resume_open(id, &creating.origin);
             creating.stage = Stage::Look;
             return self.create_next(creating);
         }
@@ -331,6 +342,9 @@ impl FileServer {
             Ok(own) => own,
             Err(status) => return self.refuse(*creating, Some(handle), status),
         };
+        if self.is_promised(node) {
+            return self.refuse(*creating, Some(handle), NtStatus::FILE_NOT_AVAILABLE);
+        }
         let waiting = self.in_the_way(node, own, needed, overwrites, allowed);
         if !waiting.is_empty() {
             let share = creating.share.clone();
@@ -374,33 +388,16 @@ impl FileServer {
         }
         let node = self.nodes.add(metadata.node, key, creating.id);
         node.share_modes.add(claim);
-        let file = FileOpen {
-            share: creating.share.clone(),
-            handle,
-            node: metadata.node,
-            directory: metadata.is_directory(),
-            stream: wish.stream.clone(),
-            handle_path: path.clone(),
-            path,
-            claim,
-            caching: OpenCaching::default(),
-            delete_on_close: wish.options.contains(CreateOptions::DELETE_ON_CLOSE),
-            position: 0,
-            next_ea: 0,
-            mode: wish.options
-                & (CreateOptions::WRITE_THROUGH
-                    | CreateOptions::SEQUENTIAL_ONLY
-                    | CreateOptions::NO_INTERMEDIATE_BUFFERING
-                    | CreateOptions::DELETE_ON_CLOSE),
-            locks: 0,
-            listing: None,
-            queries: VecDeque::new(),
-            watch: None,
-            modified: false,
-            renamed: false,
-            wrote: false,
-            frozen: Frozen::default(),
-        };
+        let (share, delete) = (creating.share.clone(), CreateOptions::DELETE_ON_CLOSE);
+        let mut file = FileOpen::new(share, handle, metadata.node, path, claim);
+        file.directory = metadata.is_directory();
+        file.stream.clone_from(&wish.stream);
+        file.delete_on_close = wish.options.contains(delete);
+        file.mode = wish.options
+            & (CreateOptions::WRITE_THROUGH
+                | CreateOptions::SEQUENTIAL_ONLY
+                | CreateOptions::NO_INTERMEDIATE_BUFFERING
+                | delete);
         let open = Open {
             session: creating.origin.session,
             tree: creating.origin.tree,
@@ -448,7 +445,7 @@ impl FileServer {
             creating.stage = Stage::Truncate;
             return self.create_next(creating);
         }
-        self.answer_create(*creating, metadata);
+        self.answer_create(creating, metadata);
     }
 
     /// Emits the job of the current stage.
@@ -485,7 +482,7 @@ impl FileServer {
             return self.fail(creating.token, NtStatus::FILE_CLOSED);
         }
         creating.stage = match (creating.stage, outcome) {
-            (Stage::Look, Ok(Done::Metadata(metadata))) => return self.answer_create(*creating, &metadata),
+            (Stage::Look, Ok(Done::Metadata(metadata))) => return self.answer_create(creating, &metadata),
             // Reserving is a hint, and not every storage can.
             (Stage::Reserve, Ok(_) | Err(NtStatus::NOT_SUPPORTED)) => Stage::Look,
             (Stage::Truncate, Ok(_)) if creating.wish.stream.is_some() => {
@@ -573,73 +570,6 @@ impl FileServer {
             self.leave_group(group);
         }
     }
-
-    fn answer_create(&mut self, creating: Creating, metadata: &Metadata) {
-        let metadata = self.shown(*metadata);
-        let again = self.is_answered(creating.id);
-        let caching = if again {
-            self.lease_reply(creating.id)
-        } else {
-            self.grant_caching(creating.id, &creating.wish)
-        };
-        let durable = self.make_last(&creating);
-        let Creating { id, token, wish, .. } = creating;
-        let Some(open) = self.opens.get(&id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        let action = open.lasting.made.action.unwrap_or(creating.action);
-        let file_id = open.file_id(id);
-        let mut replies = Vec::new();
-        replies.extend(caching);
-        replies.extend(durable);
-        if let Some(since) = wish.contexts.maximal_access {
-            let unchanged = since.is_some_and(|since| since == metadata.written);
-            replies.push(CreateContextReply::QueryMaximalAccess {
-                query_status: if unchanged { NtStatus::NONE_MAPPED } else { NtStatus::SUCCESS },
-                maximal_access: if unchanged { AccessMask::empty() } else { wish.maximal },
-            });
-        }
-        if wish.contexts.on_disk_id {
-            replies.push(CreateContextReply::QueryOnDiskId {
-                disk_file_id: metadata.node.file,
-                volume_id: metadata.node.volume,
-                reserved: [0; 16],
-            });
-        }
-        let held = self.held(id);
-        let response = CreateResponse {
-            // Who asks again for less hears no more.
-            oplock_level: if again && held.lease.is_none() {
-                held.level.min(wish.oplock)
-            } else {
-                held.level
-            },
-            create_action: action,
-            file_id,
-            contexts: replies.as_slice().into(),
-            ..describe(&metadata)
-        };
-        let result: Result<Reply<op::Create>, Failure> = Ok(Reply::new(&response));
-        self.respond(token, result);
-    }
-}
-
-/// What every answer to CREATE tells of the file.
-pub(crate) fn describe<'a>(metadata: &Metadata) -> CreateResponse<'a> {
-    CreateResponse {
-        creation_time: metadata.created,
-        last_access_time: metadata.accessed,
-        last_write_time: metadata.written,
-        change_time: metadata.changed,
-        allocation_size: metadata.allocated,
-        end_of_file: metadata.length,
-        file_attributes: shown_attributes(metadata.attributes),
-        ..Default::default()
-    }
-}
-
-/// Attributes as clients see them: never none at all.
-pub(crate) fn shown_attributes(attributes: FileAttributes) -> FileAttributes {
-    let shown = attributes.difference(FileAttributes::NORMAL);
-    if shown.is_empty() { FileAttributes::NORMAL } else { shown }
 }
 
 /// Attributes of a new (or overwritten) file.

@@ -6,6 +6,11 @@ use sansmb::wire::{CreateContext, CreateRequest, Dialect, DurableFlags, FileId, 
 
 use super::{AppInstance, AppVersion};
 
+/// How long an open of version 2 waits when its client leaves that to the server.
+const TIMEOUT_V2: Duration = Duration::from_secs(60);
+/// And at most.
+const MAX_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// The create contexts that are about durability.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -86,6 +91,19 @@ impl Asked {
         match self.request {
             Request::Reconnect(claimed) => Some(claimed),
             _ => None,
+        }
+    }
+
+    /// Whether the open is to outlive the server.
+    pub(crate) fn persistent(&self) -> bool {
+        matches!(self.request, Request::DurableV2 { persistent: true, .. })
+    }
+
+    /// How long an open of version 2 waits for its client.
+    pub(crate) fn timeout(&self) -> Duration {
+        match self.request {
+            Request::DurableV2 { timeout, .. } if !timeout.is_zero() => timeout.min(MAX_TIMEOUT),
+            _ => TIMEOUT_V2,
         }
     }
 

@@ -28,12 +28,19 @@ impl FileServer {
         }
         self.end_queries(id);
         self.end_waits(id);
-        let now = self.now.mono;
         let Some(open) = self.opens.get_mut(&id) else { return false };
         if let Some(session) = self.sessions.get_mut(&open.session) {
             session.opens.remove(&id);
         }
         (open.session, open.tree) = (SessionId(0), TreeId(0));
+        self.start_waiting(id);
+        true
+    }
+
+    /// An open that no session has waits for its client from now on.
+    pub(crate) fn start_waiting(&mut self, id: OpenId) {
+        let now = self.now.mono;
+        let Some(open) = self.opens.get_mut(&id) else { return };
         let until = now.after(open.lasting.timeout);
         open.lasting.until = Some(until);
         let node = open.file().map(|file| file.node);
@@ -45,7 +52,13 @@ impl FileServer {
         {
             self.begin_close(first, CloseReply::Nobody);
         }
-        true
+    }
+
+    /// Whether a file is kept for a client that is not connected and was promised it, [MS-SMB2] 3.3.5.9.
+    pub(crate) fn is_promised(&self, node: NodeId) -> bool {
+        let promised =
+            |id: &OpenId| self.opens.get(id).is_some_and(|open| open.lasting.level == Level::Persistent);
+        self.durables.on.get(&node).is_some_and(|waiting| waiting.iter().any(promised))
     }
 
     /// Ends those that have waited long enough.

@@ -30,6 +30,17 @@ impl LockSequence {
 }
 
 impl LockSequences {
+    /// Index and number of each.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u8, u8)> {
+        self.0.iter().map(|(index, number)| (*index, *number))
+    }
+
+    /// Those that were kept; what no client could have used is left out.
+    pub(crate) fn from_entries(entries: impl IntoIterator<Item = (u8, u8)>) -> Self {
+        let used = |(index, _): &(u8, u8)| (1..=ENTRIES).contains(&u32::from(*index));
+        Self(entries.into_iter().filter(used).collect())
+    }
+
     /// Whether the request was carried out before. If not, what was is forgotten.
     fn repeats(&mut self, sequence: LockSequence) -> bool {
         if self.0.get(&sequence.index) == Some(&sequence.number) {

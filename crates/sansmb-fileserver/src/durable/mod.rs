@@ -27,6 +27,7 @@ pub(crate) use sequence::{ChannelSequence, Outstanding};
 
 use sansmb::{
     auth::Identity,
+    server::Origin,
     time::Instant,
     wire::{AccessMask, CreateAction, CreateOptions, Guid, LeaseKey, ShareAccess},
 };
@@ -113,6 +114,22 @@ impl Durables {
     /// When the next of them is closed.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
+    }
+
+    /// The open that a client made under this GUID.
+    fn by_guid(&self, origin: &Origin, guid: Guid) -> Option<OpenId> {
+        self.by_guid.get(&(origin.client_guid, guid)).copied()
+    }
+
+    /// An open of an earlier run of the server is there again.
+    pub(crate) fn enter(&mut self, id: OpenId, open: &Open) {
+        let made = &open.lasting.made;
+        if let Some(guid) = made.create_guid {
+            self.by_guid.insert((open.client_guid, guid), id);
+        }
+        if let Some(app) = made.app {
+            self.instances.entry(app.id).or_default().insert(id);
+        }
     }
 
     /// An open is gone.

@@ -11,7 +11,10 @@ use sansmb::{
 use super::{Asked, ChannelSequence, Claimed, Level};
 use crate::{
     close::CloseReply,
-    create::{describe, path::Name},
+    create::{
+        describe,
+        path::{Name, Stream},
+    },
     nodes::PathKey,
     opens::{Open, OpenId},
     server::FileServer,
@@ -34,6 +37,15 @@ impl FileServer {
             Ok(id) => id,
             Err(status) => return self.fail(token, status),
         };
+        self.resume_open(id, origin);
+        self.job_on(id, |file| Job::Stat { handle: file.handle }, Step::Reconnect { token });
+    }
+
+    /// Gives an open that waits to the session that asks for it.
+    pub(crate) fn resume_open(&mut self, id: OpenId, origin: &Origin) {
+        if self.opens.get(&id).is_none_or(|open| open.lasting.until.is_none()) {
+            return;
+        }
         self.take_from_waiting(id);
         let volatile = self.new_volatile();
         if let Some(open) = self.opens.get_mut(&id) {
@@ -44,7 +56,6 @@ impl FileServer {
         if let Some(session) = self.sessions.get_mut(&origin.session) {
             session.opens.insert(id);
         }
-        self.job_on(id, |file| Job::Stat { handle: file.handle }, Step::Reconnect { token });
     }
 
     /// The open that a client claims, if it is its to claim.
@@ -57,7 +68,13 @@ impl FileServer {
         claimed: Claimed,
     ) -> Result<OpenId, NtStatus> {
         let missing = NtStatus::OBJECT_NAME_NOT_FOUND;
-        let id = OpenId::from_file_id(claimed.file_id);
+        let mut id = OpenId::from_file_id(claimed.file_id);
+        if let Some((guid, true)) = claimed.v2
+            && share.continuously_available
+            && !self.opens.contains_key(&id)
+        {
+            id = self.durables.by_guid(origin, guid).ok_or(missing)?;
+        }
         let open = self.opens.get(&id).filter(|open| open.closing.is_none()).ok_or(missing)?;
         let file = open.file().ok_or(missing)?;
         // Another share of the same folder may allow less.
@@ -70,11 +87,20 @@ impl FileServer {
         self.check_lease(id, open, origin, asked)?;
         if self.lease_key(id).is_some() && !file.delete_on_close {
             let name = Name::parse(body.name).map_err(|_| NtStatus::INVALID_PARAMETER)?;
-            if PathKey::new(share.volume, &name.path) != PathKey::new(share.volume, &file.path) {
+            let mut named = PathKey::new(share.volume, &name.path);
+            if let Stream::Named(stream) = &name.stream {
+                named = named.of_stream(stream);
+            }
+            if named != file.key() {
                 return Err(NtStatus::INVALID_PARAMETER);
             }
         }
-        if open.lasting.level == Level::Durable && !self.holds_handle(id) {
+        // One that was promised needs nothing but the promise, unless its client does not know of it.
+        let by_handle = match open.lasting.level {
+            Level::Persistent => claimed.v2.is_none(),
+            level => level == Level::Durable,
+        };
+        if by_handle && !self.holds_handle(id) {
             return Err(missing);
         }
         if !open.lasting.made.is_by(self.identity(origin)) {
@@ -92,7 +118,7 @@ impl FileServer {
     /// An open that a client came back to was looked at.
     pub(crate) fn reconnected(&mut self, id: OpenId, token: Token<op::Create>, outcome: Outcome) {
         let metadata = match outcome {
-            Ok(Done::Metadata(metadata)) => metadata,
+            Ok(Done::Metadata(metadata)) => self.shown(metadata),
             outcome => {
                 self.fail(token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR));
                 return self.begin_close(id, CloseReply::Nobody);

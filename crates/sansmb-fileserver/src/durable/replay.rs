@@ -9,14 +9,15 @@ use sansmb::{
 };
 
 use super::{Asked, ChannelSequence, Lasting, Level, Made, asked::Request};
-use crate::{create::Creating, opens::OpenId, server::FileServer};
+use crate::{
+    create::{Creating, checks::Wish},
+    opens::{Open, OpenId},
+    server::FileServer,
+    shares::Share,
+};
 
 /// How long an open of version 1 waits: DurableOpenTimeout, as in Windows from 8 on.
 const TIMEOUT_V1: Duration = Duration::from_secs(120);
-/// How long one of version 2 waits when its client leaves that to the server.
-const TIMEOUT_V2: Duration = Duration::from_secs(60);
-/// And at most.
-const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Opens that touch no data and do not delete are made once more without harm.
 const REPLAYABLE: AccessMask = AccessMask::FILE_READ_DATA
@@ -27,9 +28,14 @@ const REPLAYABLE: AccessMask = AccessMask::FILE_READ_DATA
 
 impl FileServer {
     /// The open that an earlier coming of this CREATE made, or why there is no answer.
-    pub(crate) fn made_before(&self, origin: &Origin, asked: &Asked) -> Result<Option<OpenId>, NtStatus> {
-        let Some(guid) = asked.create_guid() else { return Ok(None) };
-        let Some(id) = self.durables.by_guid.get(&(origin.client_guid, guid)).copied() else {
+    pub(crate) fn made_before(
+        &self,
+        origin: &Origin,
+        share: &Share,
+        wish: &Wish,
+        asked: &Asked,
+    ) -> Result<Option<OpenId>, NtStatus> {
+        let Some(id) = asked.create_guid().and_then(|guid| self.durables.by_guid(origin, guid)) else {
             return Ok(None);
         };
         let Some(open) = self.opens.get(&id).filter(|open| open.lasting.made.action.is_some()) else {
@@ -39,8 +45,17 @@ impl FileServer {
             return Err(status);
         };
         let made = &open.lasting.made;
-        if open.closing.is_some() || !made.replayable {
+        if open.closing.is_some() {
             return Ok(None);
+        }
+        let persistent = open.lasting.level == Level::Persistent;
+        let waits = persistent && open.lasting.until.is_some();
+        if waits && !origin.replay {
+            return Err(NtStatus::FILE_NOT_AVAILABLE);
+        }
+        if !made.replayable || waits {
+            let promised = persistent && origin.replay && asked.persistent() && share.continuously_available;
+            return if promised { self.promised_before(id, open, origin, wish, asked) } else { Ok(None) };
         }
         if !origin.replay {
             return Err(NtStatus::DUPLICATE_OBJECTID);
@@ -53,6 +68,32 @@ impl FileServer {
         }
         if open.session != origin.session {
             return Err(NtStatus::DUPLICATE_OBJECTID);
+        }
+        if persistent && !asked.persistent() {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        Ok(Some(id))
+    }
+
+    /// The same for an open that outlives its connection, whether or not its client has used it.
+    fn promised_before(
+        &self,
+        id: OpenId,
+        open: &Open,
+        origin: &Origin,
+        wish: &Wish,
+        asked: &Asked,
+    ) -> Result<Option<OpenId>, NtStatus> {
+        let made = &open.lasting.made;
+        if open.lasting.until.is_none() {
+            return Err(NtStatus::FILE_NOT_AVAILABLE);
+        }
+        if !made.is_by(self.identity(origin)) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let same = (made.options, made.desired, made.sharing) == (wish.options, wish.desired(), wish.sharing);
+        if !same || self.lease_key(id) != asked.lease {
+            return Err(NtStatus::CONTEXT_MISMATCH);
         }
         Ok(Some(id))
     }
@@ -109,18 +150,22 @@ impl FileServer {
                 Request::Durable if may => {
                     (lasting.level, lasting.timeout) = (Level::Durable, TIMEOUT_V1);
                 }
-                Request::DurableV2 { timeout, .. } => {
-                    lasting.made.replayable = touches && !directory;
-                    if may {
-                        let timeout = if timeout.is_zero() { TIMEOUT_V2 } else { timeout.min(MAX_TIMEOUT) };
-                        (lasting.level, lasting.timeout) = (Level::Durable, timeout);
+                Request::DurableV2 { .. } => {
+                    let kept = creating.recorded == Some(true);
+                    lasting.made.replayable = kept || touches && !directory;
+                    if kept || may {
+                        lasting.level = if kept { Level::Persistent } else { Level::Durable };
+                        lasting.timeout = creating.asked.timeout();
                     }
                 }
                 _ => {}
             }
         }
-        // A replay that asks for neither a batch oplock nor a lease hears of nothing that lasts.
-        let asks = creating.wish.oplock == OplockLevel::BATCH || creating.wish.contexts.lease.is_some();
+        // A replay that asks for neither a batch oplock nor a lease hears of nothing that lasts, unless it
+        // lasts without.
+        let asks = creating.wish.oplock == OplockLevel::BATCH
+            || creating.wish.contexts.lease.is_some()
+            || lasting.level == Level::Persistent;
         if lasting.level == Level::Fleeting || !asks {
             return None;
         }

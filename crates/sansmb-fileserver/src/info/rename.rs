@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sansmb::{
-    server::{Token, op},
+    server::{Reply, Token, op},
     wire::{
         AccessMask, CompletionFilter, FileAttributes, NtStatus, SetInfoResponse, ShareAccess, Utf16,
         fscc::NotifyAction,
@@ -198,7 +198,7 @@ impl FileServer {
             (Stage::Look, Err(NtStatus::OBJECT_NAME_NOT_FOUND)) => None,
             (Stage::Do(replaced), Ok(_)) => {
                 self.renamed(id, &renaming, replaced);
-                return self.succeed(renaming.token, &SetInfoResponse);
+                return self.respond_kept(id, renaming.token, Ok(Reply::new(&SetInfoResponse)));
             }
             (Stage::Look, Ok(Done::Stopped { .. })) => {
                 return self.fail(renaming.token, NtStatus::OBJECT_PATH_NOT_FOUND);
@@ -261,6 +261,7 @@ impl FileServer {
                     file.handle_path = new.clone();
                 }
             }
+            self.persistence.touch(open);
             self.move_watch(open, renaming.target.clone());
         }
         self.break_parent(knows, &from);

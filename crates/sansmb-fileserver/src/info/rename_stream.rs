@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sansmb::{
-    server::{Token, op},
+    server::{Reply, Token, op},
     wire::{AccessMask, CompletionFilter, NtStatus, SetInfoResponse, fscc::NotifyAction},
 };
 
@@ -115,7 +115,7 @@ impl FileServer {
             }
             (Stage::Do, Ok(_)) => {
                 self.stream_renamed(id, &renaming.to);
-                self.succeed(renaming.token, &SetInfoResponse);
+                self.respond_kept(id, renaming.token, Ok(Reply::new(&SetInfoResponse)));
             }
             (_, outcome) => {
                 self.fail(renaming.token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR));
@@ -133,6 +133,7 @@ impl FileServer {
             if let Some(file) = self.file_mut(open) {
                 file.stream = Some(Arc::clone(to));
             }
+            self.persistence.touch(open);
         }
         let new = self.file(id).and_then(|file| file.stream_path());
         if let (Some(old), Some(new)) = (old, new) {

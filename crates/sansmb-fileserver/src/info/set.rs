@@ -101,7 +101,7 @@ impl FileServer {
             _ => Err(NtStatus::INVALID_INFO_CLASS),
         };
         match result {
-            Ok(None) => self.succeed(token, &SetInfoResponse),
+            Ok(None) => self.respond_kept(id, token, Ok(Reply::new(&SetInfoResponse))),
             Ok(Some((job, kind))) => {
                 self.job_on(id, |_| job, Step::SetFile(Box::new(SetFile { token, kind })));
             }
@@ -117,7 +117,7 @@ impl FileServer {
             Ok(None) if matches!(kind, Kind::EndOfFile) => {
                 self.answer_changed(id, token, Ok(Reply::new(&SetInfoResponse)));
             }
-            Ok(None) => self.succeed(token, &SetInfoResponse),
+            Ok(None) => self.respond_kept(id, token, Ok(Reply::new(&SetInfoResponse))),
             Ok(Some((job, kind))) => {
                 self.job_on(id, |_| job, Step::SetFile(Box::new(SetFile { token, kind })));
             }
@@ -217,6 +217,7 @@ impl FileServer {
         info: &FileBasicInfo,
         current: Option<&Metadata>,
     ) -> Option<(Job, Kind)> {
+        self.persistence.touch(id);
         let file = self.file_mut(id)?;
         let frozen = &mut file.frozen;
         for (time, slot, current) in [
@@ -270,6 +271,7 @@ impl FileServer {
                 return Err(NtStatus::NOT_SUPPORTED);
             }
             file.delete_on_close = flags.contains(DispositionFlags::DELETE);
+            self.persistence.touch(id);
             return Ok(None);
         }
         if flags.contains(DispositionFlags::DELETE) {
@@ -283,6 +285,7 @@ impl FileServer {
         if let Some(link) = self.nodes.get_mut(node).and_then(|node| node.links.get_mut(&key)) {
             link.delete_pending = false;
         }
+        self.persistence.touch_node(node);
         Ok(None)
     }
 
@@ -292,6 +295,7 @@ impl FileServer {
         let node = self.file(id).ok_or(NtStatus::FILE_CLOSED)?.node;
         let link = self.nodes.get_mut(node).and_then(|node| node.links.get_mut(&key));
         link.ok_or(NtStatus::FILE_CLOSED)?.delete_pending = true;
+        self.persistence.touch_node(node);
         self.end_watches_at(&key, NtStatus::DELETE_PENDING);
         Ok(None)
     }
@@ -377,6 +381,7 @@ impl FileServer {
         };
         let settable = settable.difference(kept);
         file.mode = file.mode.difference(settable) | mode & settable;
+        self.persistence.touch(id);
         Ok(None)
     }
 

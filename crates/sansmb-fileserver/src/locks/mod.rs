@@ -100,6 +100,15 @@ impl Locks {
         true
     }
 
+    /// All that `owner` has, and which are exclusive.
+    pub(crate) fn of(&self, owner: OpenId) -> impl Iterator<Item = (Range, bool)> {
+        let own = self.owned.range((owner, 0, 0, false)..=(owner, u64::MAX, u64::MAX, true));
+        own.flat_map(|((_, offset, length, shared), keys)| {
+            let range = Range { offset: *offset, length: *length };
+            keys.iter().map(move |_| (range, !shared))
+        })
+    }
+
     /// Unlocks all that `owner` has and says how many those were.
     pub(crate) fn release(&mut self, owner: OpenId) -> usize {
         let first = (owner, 0, 0, false);

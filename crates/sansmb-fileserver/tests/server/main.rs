@@ -15,6 +15,7 @@ mod leases;
 mod locks;
 mod notify;
 mod oplocks;
+mod persistent;
 mod pipes;
 mod races;
 mod reparse;

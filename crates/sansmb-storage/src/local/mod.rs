@@ -315,6 +315,7 @@ impl Inner {
                 let node = self.node(*handle)?;
                 Ok(Done::Metadata(node.metadata(self.hidden(&node))?))
             }
+            Job::Identify { handle } => Ok(Done::Identified(self.node(*handle)?.identity()?)),
             Job::Find { handle, name, security } => self.find(*handle, name, *security, scan),
             Job::List { handle, restart, limit, security } => {
                 Ok(self.list(*handle, *restart, *limit, *security)?)

@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::{Dir, FileType};
 use sansmb::wire::{FileAttributes, NtStatus};
-use sansmb_fileserver::storage::{Changes, Metadata, NodeId, Security};
+use sansmb_fileserver::storage::{Changes, FileIdentity, Metadata, NodeId, Security};
 
 use super::{
     eas,
@@ -149,6 +149,23 @@ impl Node {
         let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
         let ea_size = eas::size(self.fd(), self.path_only, self.kind);
         Ok(Metadata { ea_size, ..stat.metadata(kept, hidden) })
+    }
+
+    /// Which file it is for good: file number and time of birth, of a stream those of its file too. The
+    /// number of the device is left out, which may change when the machine starts again.
+    pub(super) fn identity(&self) -> Result<FileIdentity, NtStatus> {
+        let one = |node: &Self| {
+            let stat = Stat::of(node.fd()).map_err(status)?;
+            let (seconds, nanos) = stat.birth().ok_or(NtStatus::NOT_SUPPORTED)?;
+            let born = seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos.into());
+            Ok((stat.node().file, born.cast_unsigned()))
+        };
+        let (number, born) = one(self)?;
+        let (file, file_born) = match &self.stream {
+            Some(StreamOf { file, .. }) => one(file)?,
+            None => (0, 0),
+        };
+        Ok(FileIdentity([number, born, file, file_born]))
     }
 
     /// Who may do what with it.

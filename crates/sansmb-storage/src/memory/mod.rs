@@ -16,8 +16,8 @@ use std::{
 
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
-    Completion, Creator, Done, Entry, Existence, Features, Handle, Job, Outcome, SharePath, Space, Storage,
-    StorageTraits, Want,
+    Completion, Creator, Done, Entry, Existence, Features, FileIdentity, Handle, Job, Outcome, SharePath,
+    Space, Storage, StorageTraits, Want,
 };
 
 use self::{
@@ -137,6 +137,11 @@ impl Memory {
             }
             Job::Flush { handle } => self.get(handle).map(|_| Done::Nothing),
             Job::Stat { handle } => Ok(Done::Metadata(self.get(handle)?.metadata(self.volume))),
+            Job::Identify { handle } => {
+                // No number is given twice.
+                let node = self.get(handle)?.metadata(self.volume).node;
+                Ok(Done::Identified(FileIdentity([node.volume, node.file, node.stream, 0])))
+            }
             Job::Find { handle, name, security } => {
                 let dir = self.directory(handle)?;
                 let names = lock(&self.names);

@@ -34,7 +34,7 @@ macro_rules! rules {
 
 rules! {
     open: existence, kinds, missing_parents, root, attributes_of_new_files, stale_handles, rights,
-        concurrent_creates_make_one;
+        concurrent_creates_make_one, files_are_told_apart_for_good;
     names: other_case_finds_the_same, case_is_kept, lookup_in_directories, unusual_names,
         ten_thousand_files, listing_in_batches, listing_while_it_changes, vanishing_entries_are_skipped, deep_paths;
     data: write_then_read, holes_read_as_zeros, reading_past_the_end, o9_offsets_beyond_the_end_of_numbers,

@@ -172,3 +172,28 @@ pub(crate) fn concurrent_creates_make_one(s: &dyn Storage) {
     }
     assert_eq!(list(s, "").len(), 20);
 }
+
+pub(crate) fn files_are_told_apart_for_good(s: &dyn Storage) {
+    let identity = |handle| match run(s, Job::Identify { handle }) {
+        Ok(Done::Identified(identity)) => identity,
+        other => panic!("{other:?}"),
+    };
+    file(s, "file", "x");
+    let handle = open(s, "file");
+    let first = identity(handle);
+    let of_stream = identity(stream(s, handle, "s"));
+    assert_ne!(of_stream, first);
+    rename(s, handle, "other", false).unwrap();
+    write(s, handle, 0, b"changed");
+    close(s, handle);
+    let again = open(s, "other");
+    assert_eq!(identity(again), first, "neither name nor data count");
+    assert_eq!(identity(stream(s, again, "s")), of_stream);
+    unlink(s, again).unwrap();
+    close(s, again);
+    // The file system may well give it the same number.
+    file(s, "other", "y");
+    let new = open(s, "other");
+    assert_ne!(identity(new), first);
+    assert_ne!(identity(stream(s, new, "s")), of_stream);
+}

@@ -16,11 +16,13 @@ use sansmb_crypto::{CounterRandom, NullCrypto};
 use sansmb_fileserver::{
     Action, FileServer, FileServerConfig, JobId, Limits, ShareConfig,
     storage::{Job, Outcome, Storage},
+    store::{OpenStore, StoreJob, StoreOutcome},
 };
 use sansmb_storage::{Memory, MemoryOptions};
 
 pub(crate) mod caching;
 pub(crate) mod requests;
+pub(crate) mod store;
 
 /// Lets everybody in under the name that the token is; `guest` is a guest, `nobody` anonymous, and
 /// `mallory` does not know the password.
@@ -63,11 +65,16 @@ pub(crate) struct World {
     /// Jobs wait in `held` until somebody runs them.
     pub(crate) hold: bool,
     pub(crate) held: VecDeque<(Arc<dyn Storage>, JobId, Job)>,
+    /// The same for jobs of the store.
+    pub(crate) hold_store: bool,
+    pub(crate) held_store: VecDeque<(Arc<dyn OpenStore>, JobId, StoreJob)>,
     inbox: BTreeMap<ConnId, VecDeque<Response>>,
     partial: BTreeMap<ConnId, Vec<u8>>,
     pub(crate) now: Now,
     /// What clients say that they can do.
     pub(crate) client_capabilities: Capabilities,
+    /// What the server was started with.
+    config: FileServerConfig,
 }
 
 /// One message from the server.
@@ -113,17 +120,42 @@ impl World {
         let mut protocol = ServerConfig::new(Guid([3; 16]), Arc::new(NullCrypto));
         protocol.max_dialect = Dialect::SMB3_0_2;
         protocol.encryption = EncryptionPolicy::Enabled;
-        protocol.capabilities = FileServer::capabilities() | Capabilities::MULTI_CHANNEL;
+        protocol.capabilities = config.capabilities() | Capabilities::MULTI_CHANNEL;
         Self {
             server: Server::new(Arc::new(protocol)),
-            files: FileServer::new(config),
+            files: FileServer::new(config.clone()),
+            config,
             hold: false,
             held: VecDeque::new(),
+            hold_store: false,
+            held_store: VecDeque::new(),
             inbox: BTreeMap::new(),
             partial: BTreeMap::new(),
             client_capabilities: Capabilities::LARGE_MTU | Capabilities::DIRECTORY_LEASING,
             now: Now { mono: Instant::ORIGIN, wall: FileTime(0x01D0_0000_0000_0000) },
         }
+    }
+
+    /// The server ends as if it were killed, and another one starts with the same settings.
+    pub(crate) fn restart(&mut self) {
+        self.restart_holding(false);
+    }
+
+    /// The same, with all jobs held back.
+    pub(crate) fn restart_held(&mut self) {
+        self.restart_holding(true);
+    }
+
+    fn restart_holding(&mut self, hold: bool) {
+        let (now, client_capabilities) = (self.now, self.client_capabilities);
+        let fresh = Self::from_config(self.config.clone());
+        *self = Self { now, client_capabilities, hold, hold_store: hold, ..fresh };
+        self.settle();
+    }
+
+    /// The storage of the first share.
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        self.config.shares[0].storage.clone()
     }
 
     /// Does everything that can be done without a client.
@@ -136,6 +168,10 @@ impl World {
                 match action {
                     Action::Job { storage, id, job } if self.hold => self.held.push_back((storage, id, job)),
                     Action::Job { storage, id, job } => self.run(&storage, id, job),
+                    Action::Store { store, id, job } if self.hold_store => {
+                        self.held_store.push_back((store, id, job));
+                    }
+                    Action::Store { store, id, job } => self.run_store(&store, id, job),
                     Action::Respond(response) => response.deliver_to(&mut self.server),
                     Action::Break(notice) => {
                         if let Err(undelivered) = notice.deliver_to(&mut self.server) {
@@ -156,6 +192,27 @@ impl World {
         storage.submit(job, Box::new(move |outcome| done.send(outcome).unwrap()));
         let outcome = outcome.recv().unwrap();
         self.files.complete(id, outcome, self.now);
+    }
+
+    fn run_store(&mut self, store: &Arc<dyn OpenStore>, id: JobId, job: StoreJob) {
+        let (done, outcome) = mpsc::channel::<StoreOutcome>();
+        store.submit(job, Box::new(move |outcome| done.send(outcome).unwrap()));
+        self.files.stored(id, outcome.recv().unwrap(), self.now);
+    }
+
+    /// Runs jobs of the store that are held, and those that they lead to.
+    pub(crate) fn run_all_store(&mut self) {
+        while let Some((store, id, job)) = self.held_store.pop_front() {
+            self.run_store(&store, id, job);
+            self.settle();
+        }
+    }
+
+    /// The store does what is held, and is not there any more to say so.
+    pub(crate) fn write_held_records(&mut self) {
+        for (store, _, job) in self.held_store.drain(..) {
+            store.submit(job, Box::new(|_| {}));
+        }
     }
 
     /// Lets time pass.
