@@ -85,12 +85,36 @@ fn first_difference(before: &str, now: &str) -> Option<String> {
 }
 
 #[test]
+fn every_case_looks_at_what_it_is_about() {
+    for case in all() {
+        assert!(case.looks_closer(), "{} only looks whether things succeed", case.name);
+    }
+}
+
+#[test]
+fn what_is_absent_in_one_case_is_there_in_another() {
+    /// What this server never sends.
+    const NEVER: [&str; 3] = ["COMPRESSION", "CONTEXT", "context"];
+    let records = play();
+    let seen: Vec<&str> = records.values().flat_map(Record::names).collect();
+    for case in all() {
+        for name in case.absent() {
+            let dotted = format!("{name}.");
+            let known = seen.iter().any(|n| *n == name || n.starts_with(&dotted));
+            assert!(known || NEVER.contains(&name.as_str()), "{}: no answer ever has {name}", case.name);
+        }
+    }
+}
+
+#[test]
 fn conversations_that_are_kept_are_those_of_cases() {
     let names: Vec<String> = all().into_iter().map(|case| case.name).collect();
     for entry in fs::read_dir(folder().join("bytes")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         assert!(names.contains(&name), "{} belongs to no case", path.display());
+        let messages = sansmb_tests::transcript::read(&path);
+        assert!(messages.iter().all(|message| !message.bytes.is_empty()), "{}", path.display());
     }
 }
 

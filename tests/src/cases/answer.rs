@@ -85,6 +85,8 @@ pub(super) fn fields(header: &Header, message: &[u8], asked: Asked) -> Result<(S
             put("to", body.new_lease_state.show());
             put("flags", body.flags.show());
             put("epoch", body.new_epoch.show());
+            put("session", header.session_id.0.show());
+            put("tree", header.tree_id.0.show());
         }
         Message::LeaseBreak(body) => {
             verb = "LEASE_BREAK".into();

@@ -140,7 +140,10 @@ impl Names {
             let name = &name[1..];
             let end = name.find(|c: char| !c.is_alphanumeric() && c != '.' && c != '_').unwrap_or(name.len());
             filled += before;
-            filled += &self.get(&name[..end]).map_or_else(|| unknown(&name[..end]), Ok)?;
+            filled += &match &name[..end] {
+                "" => "$".to_owned(),
+                name => self.get(name).map_or_else(|| unknown(name), Ok)?,
+            };
             rest = &name[end..];
         }
         Ok(filled + rest)

@@ -7,9 +7,11 @@
 //! that the same case is the same bytes every time.
 
 mod answer;
+mod compare;
 mod create;
 mod fields;
 mod peer;
+mod record;
 mod request;
 mod run;
 mod script;
@@ -19,5 +21,6 @@ mod stage;
 mod tests;
 mod values;
 
-pub use run::{Failure, Record, run};
+pub use record::Record;
+pub use run::{Failure, run};
 pub use script::{Case, read};

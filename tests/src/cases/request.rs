@@ -94,7 +94,7 @@ pub(super) fn message(
             raw::message(header, &body)
         }
         "CHANGE_NOTIFY" => {
-            let tree = given.flag("tree");
+            let tree = given.flag("whole_tree");
             let body = ChangeNotifyRequest {
                 flags: if tree { ChangeNotifyFlags::WATCH_TREE } else { ChangeNotifyFlags::empty() },
                 output_buffer_length: given.or("length", 1024)?,
@@ -143,7 +143,12 @@ pub(super) fn class(info_type: InfoType, text: &str) -> Option<u8> {
 }
 
 fn negotiate(header: &Header, given: &mut Given) -> Result<Vec<u8>, String> {
-    let dialects: Vec<Dialect> = given.list("dialects")?.ok_or("dialects are missing")?;
+    let mut dialects: Vec<Dialect> = given.list("dialects")?.ok_or("dialects are missing")?;
+    // The codec writes no contexts without 3.1.1 among the dialects: its place is taken afterwards.
+    let stray = given.flag("contexts_anyway");
+    if stray {
+        dialects.push(Dialect::SMB3_1_1);
+    }
     let mut owned = Vec::new();
     for name in given.names() {
         match name.as_str() {
@@ -162,7 +167,12 @@ fn negotiate(header: &Header, given: &mut Given) -> Result<Vec<u8>, String> {
         dialects: dialects.as_slice().into(),
         contexts: NegotiateContexts::List(&contexts),
     };
-    Ok(raw::message(header, &body))
+    let mut message = raw::message(header, &body);
+    if stray {
+        let at = HEADER_LEN + 36 + 2 * (dialects.len() - 1);
+        message[at..at + 2].copy_from_slice(&dialects[0].0.to_le_bytes());
+    }
+    Ok(message)
 }
 
 /// A context of NEGOTIATE with its data.

@@ -6,16 +6,17 @@ use std::{
 };
 
 use sansmb::wire::*;
-use sha2::{Digest, Sha256};
 
 use super::{
-    answer::{Asked, Seen, fields as fields_of},
-    fields::{Field, Given, Names, Test, parse},
+    answer::{Asked, fields as fields_of},
+    compare::Waiting,
+    fields::{Given, Names, parse},
     peer::{Outstanding, Peer, Sessions},
+    record::Record,
     request,
     script::{Act, Case, Step},
     stage::Stage,
-    values::{at_least, contains, same, show_hex},
+    values::Value,
 };
 use crate::raw;
 
@@ -33,61 +34,6 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n    {}\n    {}", self.place, self.text, self.what.replace('\n', "\n    "))
-    }
-}
-
-/// Everything that went over the wire.
-#[derive(Debug, Default)]
-pub struct Record(Vec<(String, Vec<u8>)>);
-
-impl Record {
-    /// A hash of it.
-    pub fn hash(&self) -> String {
-        let mut hash = Sha256::new();
-        for (title, bytes) in &self.0 {
-            hash.update(title.as_bytes());
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        }
-        show_hex(&hash.finalize()[..8])
-    }
-
-    /// It, as a text: a line that says who speaks to whom, then the bytes in lines of 32.
-    pub fn dump(&self) -> String {
-        let mut text = String::new();
-        for (title, bytes) in &self.0 {
-            text += &format!("{title}\n");
-            for line in bytes.chunks(32) {
-                text += &format!("= {}\n", show_hex(line));
-            }
-        }
-        text
-    }
-}
-
-/// A message that arrived and was not expected yet.
-#[derive(Debug)]
-struct Waiting {
-    header: Header,
-    verb: String,
-    label: Option<String>,
-    seen: Seen,
-}
-
-impl fmt::Display for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.verb)?;
-        if let Some(label) = &self.label {
-            write!(f, " @{label}")?;
-        }
-        write!(f, " {}", self.header.status)?;
-        for (name, value) in &self.seen {
-            match value.is_empty() {
-                true => write!(f, " {name}")?,
-                false => write!(f, " {name}={value}")?,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -175,10 +121,8 @@ impl Play {
         if let Some(guid) = given.text("guid") {
             negotiate += &format!(" guid={guid}");
         }
-        let mut setup = format!("SESSION_SETUP user={}", given.or("user", "alice".to_owned())?);
-        if let Some(previous) = given.text("previous") {
-            setup += &format!(" previous={previous}");
-        }
+        let user = given.or("user", "alice".to_owned())?;
+        let previous = given.or("previous", 0u64)?;
         let share = given.or("share", "share".to_owned())?;
         given.finish()?;
         self.send(name, true, &negotiate)?;
@@ -186,9 +130,9 @@ impl Play {
             self.peer(name)?.signs = true;
         }
         self.expect(name, "NEGOTIATE SUCCESS")?;
-        self.send(name, true, &setup)?;
+        self.send(name, true, &format!("SESSION_SETUP user={user} previous={previous}"))?;
         self.expect(name, "SESSION_SETUP MORE_PROCESSING_REQUIRED")?;
-        self.send(name, true, "SESSION_SETUP")?;
+        self.send(name, true, &format!("SESSION_SETUP previous={previous}"))?;
         self.expect(name, "SESSION_SETUP SUCCESS")?;
         self.send(name, true, &format!(r"TREE_CONNECT path=\\server\{share}"))?;
         self.expect(name, "TREE_CONNECT SUCCESS")?;
@@ -226,15 +170,15 @@ impl Play {
         });
         let conn = peer.conn;
         self.peers.insert(name.to_owned(), peer);
-        if let Some(frame) = frame? {
-            self.put(name, conn, frame);
+        if let Some((verbs, frame)) = frame? {
+            self.put(format!("C: {name} {verbs}"), conn, frame);
         }
         self.receive()
     }
 
-    fn put(&mut self, name: &str, conn: sansmb::server::ConnId, frame: Vec<u8>) {
+    fn put(&mut self, title: String, conn: sansmb::server::ConnId, frame: Vec<u8>) {
         self.stage.feed(conn, &frame);
-        self.record.0.push((format!("C: {name}"), frame));
+        self.record.frame(title, frame);
     }
 
     fn send_smb1(&mut self, name: &str, given: &mut Given) -> Result<(), String> {
@@ -249,7 +193,7 @@ impl Play {
         peer.outstanding.insert(0, outstanding);
         peer.next_id = 1;
         let conn = peer.conn;
-        self.put(name, conn, frame);
+        self.put(format!("C: {name} SMB1 NEGOTIATE"), conn, frame);
         self.receive()
     }
 
@@ -277,10 +221,12 @@ impl Play {
             must_sign |= peer.binds();
         }
         if verb == "NEGOTIATE" {
-            given.usual("guid", &super::values::Value::show(&peer.guid));
+            given.usual("guid", &peer.guid.show());
         }
         let session = session.unwrap_or(peer.session);
-        let tree = given.take::<u32>("tree")?.map_or(peer.tree, TreeId);
+        let treeless = ["NEGOTIATE", "SESSION_SETUP", "LOGOFF", "TREE_CONNECT", "ECHO"].contains(&verb);
+        let usual = if treeless { TreeId(0) } else { peer.tree };
+        let tree = given.take::<u32>("tree")?.map_or(usual, TreeId);
         let mut header = Header {
             command,
             credits: given.or("credits", 64)?,
@@ -324,30 +270,33 @@ impl Play {
         Ok((message, signed, encrypted))
     }
 
-    /// The members of the chain as they go over the wire.
-    fn frame(&mut self, peer: &mut Peer, encrypted: bool) -> Result<Vec<u8>, String> {
+    /// The members of the chain as they go over the wire, and their commands.
+    fn frame(&mut self, peer: &mut Peer, encrypted: bool) -> Result<(String, Vec<u8>), String> {
         let (members, signed): (Vec<_>, Vec<_>) = std::mem::take(&mut peer.chain).into_iter().unzip();
         let mut frame = Vec::new();
+        let mut verbs = Vec::new();
         for (mut message, signed) in raw::split(&raw::compound(&members, false)).into_iter().zip(signed) {
             if signed && !encrypted {
                 peer.sign(&self.sessions, &mut message)?;
             }
             let header = Header::decode(&message).map_err(|error| error.to_string())?;
             peer.sent(header.command, &message);
+            verbs.push(header.command.to_string());
             frame.extend(message);
         }
-        if !encrypted {
-            return Ok(frame);
+        if encrypted {
+            let session = Header::decode(&frame).map_err(|error| error.to_string())?.session_id;
+            frame = Peer::seal(&mut self.sessions, session, &frame)?;
         }
-        let session = Header::decode(&frame).map_err(|error| error.to_string())?.session_id;
-        Peer::seal(&mut self.sessions, session, &frame)
+        Ok((verbs.join(", "), frame))
     }
 
     /// Takes what the server sent on all connections.
     fn receive(&mut self) -> Result<(), String> {
         for (name, peer) in &mut self.peers {
             while let Some(frame) = self.stage.take(peer.conn) {
-                self.record.0.push((format!("S: {name}"), frame.clone()));
+                let mut title = format!("S: {name}");
+                let bytes = frame.clone();
                 for message in peer.arrived(&mut self.sessions, frame)? {
                     let header = message.header;
                     let request = peer.outstanding.get_mut(&header.message_id);
@@ -365,9 +314,12 @@ impl Play {
                             peer.outstanding.remove(&header.message_id);
                         }
                     }
+                    title += &format!(" {verb} {}", header.status);
+                    self.record.seen(&seen);
                     let waiting = Waiting { header, verb, label, seen };
                     self.inbox.entry(name.clone()).or_default().push_back(waiting);
                 }
+                self.record.frame(title, bytes);
             }
         }
         Ok(())
@@ -401,54 +353,9 @@ impl Play {
             return Err(format!("expected {verb} {status}\ngot      {waiting}"));
         }
         for field in parse(rest)? {
-            self.compare(&field, &waiting)?;
+            waiting.compare(&field, &mut self.names)?;
         }
         Ok(())
-    }
-
-    fn compare(&mut self, field: &Field, waiting: &Waiting) -> Result<(), String> {
-        let name = &field.name;
-        let dotted = format!("{name}.");
-        let there = waiting.seen.iter().any(|(n, _)| n == name || n.starts_with(&dotted));
-        let got = || {
-            let inside = waiting.seen.iter().filter(|(n, _)| n == name || n.starts_with(&dotted));
-            let shown: Vec<String> = inside.map(|(n, v)| format!("{n}={v}")).collect();
-            if shown.is_empty() { format!("no {name}") } else { shown.join(" ") }
-        };
-        let differs =
-            |expected: String| Err(format!("expected {expected}\ngot      {}\nin       {waiting}", got()));
-        match field.test {
-            Test::There if there => return Ok(()),
-            Test::There => return differs(name.clone()),
-            Test::Absent if there => return differs(format!("no {name}")),
-            Test::Absent => return Ok(()),
-            _ => {}
-        }
-        let half = name.rsplit_once('.').filter(|(_, half)| matches!(*half, "p" | "v"));
-        let seen = |name: &str| waiting.seen.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-        let value = seen(name).or_else(|| {
-            let (base, half) = half?;
-            let value = seen(base)?;
-            let (persistent, volatile) = value.split_once(':')?;
-            Some(if half == "p" { persistent.into() } else { volatile.into() })
-        });
-        let Some(value) = value else { return differs(format!("{name} to be {}", field.value)) };
-        if let Some(new) = field.value.strip_prefix('$').filter(|new| self.names.get(new).is_none()) {
-            if field.test != Test::Is {
-                return Err(format!("${new} has no value yet"));
-            }
-            self.names.set(new, value);
-            return Ok(());
-        }
-        let wanted = self.names.fill(&field.value)?;
-        let (holds, sign) = match field.test {
-            Test::IsNot => (!same(&value, &wanted), "!="),
-            Test::AtLeast => (at_least(&value, &wanted), ">="),
-            Test::Has => (contains(&value, &wanted), "~"),
-            Test::Lacks => (!contains(&value, &wanted), "!~"),
-            _ => (same(&value, &wanted), "="),
-        };
-        if holds { Ok(()) } else { differs(format!("{name}{sign}{wanted}")) }
     }
 }
 
@@ -472,9 +379,7 @@ fn command(verb: &str) -> Result<Command, String> {
 /// What the answer will not say again.
 fn asked(verb: &str, given: &Given) -> Result<Asked, String> {
     let info_type = match given.peek("type") {
-        Some(text) if verb == "QUERY_INFO" => {
-            <InfoType as super::values::Value>::parse(text).ok_or("type means nothing")?
-        }
+        Some(text) if verb == "QUERY_INFO" => InfoType::parse(text).ok_or("type means nothing")?,
         _ => InfoType::FILE,
     };
     let usual = if verb == "QUERY_DIRECTORY" { "ID_BOTH_DIRECTORY" } else { "0" };

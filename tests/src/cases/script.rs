@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::fields::{Names, parse};
+use super::fields::{Names, Test, parse};
 
 /// One case.
 #[derive(Debug, Clone)]
@@ -16,6 +16,25 @@ pub struct Case {
     pub(super) server: Vec<String>,
     pub(super) shares: Vec<String>,
     pub(super) steps: Vec<Step>,
+}
+
+impl Case {
+    /// Whether it looks at more than that something succeeded.
+    pub fn looks_closer(&self) -> bool {
+        self.steps.iter().any(|step| match &step.action {
+            Act::Expect { message, .. } => !message.ends_with(" SUCCESS"),
+            _ => false,
+        })
+    }
+
+    /// The fields that it says are not there.
+    pub fn absent(&self) -> Vec<String> {
+        let expected = self.steps.iter().filter_map(|step| match &step.action {
+            Act::Expect { message, .. } => parse(message.split_once(' ')?.1).ok(),
+            _ => None,
+        });
+        expected.flatten().filter(|field| field.test == Test::Absent).map(|field| field.name).collect()
+    }
 }
 
 /// One line of a case.
