@@ -341,6 +341,23 @@ nt-hash = "{hash}"
     server.run("ls", &[&server.url_on("docs", "")]).ok();
 }
 
+#[test]
+fn shares_with_the_files_of_another_one() {
+    let file = TempDir::new("config-files-of");
+    let config = "[[share]]\nname = \"one\"\nmemory = true\n\
+        [[share]]\nname = \"two\"\nfiles-of = \"One\"\nread-only = true\n\
+        [[user]]\nname = \"sansmb\"\npassword = \"secret\"\n";
+    fs::write(file.join("serve.toml"), config).unwrap();
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--config", text(&file.join("serve.toml"))]);
+    let server = Server::from(command);
+    assert!(server.announced.contains("two: the files of One (read-only)"), "{}", server.announced);
+    let call = |args: &[&str]| run(&[&[args[0], "-U", "sansmb%secret"], &args[1..]].concat());
+    call(&["put", "/etc/hosts", &server.url_on("one", "x")]).ok();
+    call(&["cat", &server.url_on("two", "x")]).ok();
+    call(&["rm", &server.url_on("two", "x")]).one_line(1, &["STATUS_"]);
+}
+
 /// The first share is one for `alice` alone: what is printed is for her.
 #[test]
 fn printed_commands_are_for_somebody_who_is_let_in() {
@@ -365,7 +382,9 @@ fn config_files_that_make_no_sense() {
         ("runtime = \"async\"", &["tokio, smol and blocking"]),
         ("min-dialect = \"1.0\"", &["2.0.2"]),
         ("signing = \"maybe\"", &["line 1", "maybe"]),
-        ("[[share]]\nname = \"x\"", &["x", "path or memory"]),
+        ("[[share]]\nname = \"x\"", &["x", "path, memory = true or files-of"]),
+        ("[[share]]\nname = \"x\"\nfiles-of = \"y\"", &["x", "files-of names no share"]),
+        ("[[share]]\nname = \"x\"\nfiles-of = \"X\"", &["x", "files-of names no share"]),
         ("[[share]]\nname = \"x\"\nmemory = true\nusers = [\"eve\"]", &["eve"]),
         ("[[share]]\nname = \"x\"\nmemory = true\nguest = true\nusers = [\"eve\"]", &["guest or users"]),
         ("[[user]]\nname = \"x\"", &["x", "password or nt-hash"]),

@@ -32,6 +32,7 @@ pub(super) fn announce(plan: &Plan, addr: SocketAddr, made_up: bool) {
         let what = match &share.source {
             Source::Folder(path) => std::fs::canonicalize(path).unwrap_or(path.clone()).display().to_string(),
             Source::Memory => "in memory, gone when the server ends".to_owned(),
+            Source::FilesOf(other) => format!("the files of {other}"),
         };
         let marks = [(share.read_only, " (read-only)"), (share.encrypt, " (encrypted)")];
         let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();

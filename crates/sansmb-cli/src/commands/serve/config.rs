@@ -60,6 +60,8 @@ pub(super) struct Share {
 pub(super) enum Source {
     Folder(PathBuf),
     Memory,
+    /// The files of another share, under rules of its own.
+    FilesOf(String),
 }
 
 #[derive(Clone)]
@@ -222,6 +224,7 @@ struct ShareEntry {
     path: Option<PathBuf>,
     #[serde(default)]
     memory: bool,
+    files_of: Option<String>,
     #[serde(default)]
     comment: String,
     #[serde(default)]
@@ -411,10 +414,11 @@ fn warn_if_others_can_read(path: &Path) {
 
 impl ShareEntry {
     fn share(self) -> Result<Share, String> {
-        let source = match (self.path, self.memory) {
-            (Some(path), false) => Source::Folder(path),
-            (None, true) => Source::Memory,
-            _ => return Err(format!("share {:?}: either a path or memory = true", self.name)),
+        let source = match (self.path, self.memory, self.files_of) {
+            (Some(path), false, None) => Source::Folder(path),
+            (None, true, None) => Source::Memory,
+            (None, false, Some(other)) => Source::FilesOf(other),
+            _ => return Err(format!("share {:?}: either a path, memory = true or files-of", self.name)),
         };
         if self.guest && !self.users.is_empty() {
             return Err(format!("share {:?}: either guest or users", self.name));

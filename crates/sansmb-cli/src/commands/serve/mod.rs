@@ -5,6 +5,7 @@ mod config;
 mod interfaces;
 
 use std::{
+    collections::BTreeMap,
     future::{Future, poll_fn},
     net::{SocketAddr, ToSocketAddrs},
     path::Path,
@@ -67,7 +68,7 @@ fn settings_of(plan: &Plan) -> Result<(ServerConfig, FileServerConfig)> {
             Secret::NtHash(hash) => users.add_nt_hash(&user.name, *hash),
         }
     }
-    let shares = plan.shares.iter().map(|share| share_config(plan, share)).collect::<Result<_>>()?;
+    let shares = share_configs(plan)?;
     let (mut server, mut files) = settings(&plan.name, users.clone(), shares);
     server.min_dialect = plan.min_dialect;
     server.max_dialect = plan.max_dialect;
@@ -86,11 +87,43 @@ fn settings_of(plan: &Plan) -> Result<(ServerConfig, FileServerConfig)> {
     Ok((server, files))
 }
 
-fn share_config(plan: &Plan, share: &Share) -> Result<ShareConfig> {
-    let storage = match &share.source {
-        Source::Memory => Arc::new(Memory::new(MemoryOptions::default())),
-        Source::Folder(path) => folder(path, share)?,
+/// The shares. Those that have the same files get the same storage, so that they know of one another's
+/// opens and locks.
+fn share_configs(plan: &Plan) -> Result<Vec<ShareConfig>> {
+    let homes = plan.shares.iter().map(|share| home(plan, share)).collect::<Result<Vec<_>>>()?;
+    let mut storages: BTreeMap<usize, Arc<dyn Storage>> = BTreeMap::new();
+    let mut configs = Vec::new();
+    for (share, home) in plan.shares.iter().zip(&homes) {
+        let storage = match (storages.get(home), &share.source) {
+            (Some(storage), _) => Arc::clone(storage),
+            (None, Source::Folder(path)) => {
+                let mut sharing = plan.shares.iter().zip(&homes).filter(|(_, other)| *other == home);
+                folder(path, &share.name, sharing.all(|(share, _)| share.read_only))?
+            }
+            (None, _) => Arc::new(Memory::new(MemoryOptions::default())),
+        };
+        storages.insert(*home, Arc::clone(&storage));
+        configs.push(share_config(plan, share, storage));
+    }
+    Ok(configs)
+}
+
+/// Which share has the files of this one: the first that names the folder.
+fn home(plan: &Plan, share: &Share) -> Result<usize> {
+    let found = match &share.source {
+        Source::FilesOf(name) => {
+            let of = |other: &&Share| other.name.to_lowercase() == name.to_lowercase();
+            let other = plan.shares.iter().find(of);
+            let other = other.filter(|other| !matches!(other.source, Source::FilesOf(_)));
+            other.map(|other| home(plan, other)).transpose()?
+        }
+        Source::Folder(_) => plan.shares.iter().position(|other| other.source == share.source),
+        Source::Memory => plan.shares.iter().position(|other| other.name == share.name),
     };
+    found.ok_or_else(|| Failure::usage(format!("share {:?}: files-of names no share with files", share.name)))
+}
+
+fn share_config(plan: &Plan, share: &Share, storage: Arc<dyn Storage>) -> ShareConfig {
     let mut config = ShareConfig::new(&share.name, storage);
     config.comment.clone_from(&share.comment);
     config.read_only = share.read_only;
@@ -103,14 +136,14 @@ fn share_config(plan: &Plan, share: &Share) -> Result<ShareConfig> {
         [] => Access::Users,
         users => Access::List(users.to_vec()),
     };
-    Ok(config)
+    config
 }
 
 #[cfg(target_os = "linux")]
-fn folder(path: &Path, share: &Share) -> Result<Arc<dyn Storage>> {
+fn folder(path: &Path, label: &str, read_only: bool) -> Result<Arc<dyn Storage>> {
     let mut options = sansmb_storage::LocalOptions::default();
-    options.read_only = share.read_only;
-    options.label.clone_from(&share.name);
+    options.read_only = read_only;
+    options.label = label.to_owned();
     match sansmb_storage::LocalDir::open(path, options) {
         Ok(dir) => Ok(Arc::new(dir)),
         Err(error) => Err(Failure::refused(path.display(), io_words(&error))),
@@ -118,7 +151,7 @@ fn folder(path: &Path, share: &Share) -> Result<Arc<dyn Storage>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn folder(path: &Path, _share: &Share) -> Result<Arc<dyn Storage>> {
+fn folder(path: &Path, _label: &str, _read_only: bool) -> Result<Arc<dyn Storage>> {
     Err(Failure::refused(path.display(), "folders can be served on Linux only; --memory works everywhere"))
 }
 
