@@ -322,6 +322,9 @@ fn validation(
 fn n18_a_validation_that_differs_ends_the_connection() {
     let (mut pair, _, message) = validation(Dialect::SMB3_0, 24, |_| {});
     assert_eq!(raw::status(&pair.ask(&message)[0]), NtStatus::SUCCESS, "unchanged it is fine");
+    let (mut pair, _, mut message) = validation(Dialect::SMB3_0, 24, |_| {});
+    message[72] = 0; // FileId: it is about no file, [MS-SMB2] 3.3.5.15
+    assert_eq!(raw::status(&pair.ask(&message)[0]), NtStatus::INVALID_PARAMETER);
     // Capabilities, GUID, SecurityMode, DialectCount (more and fewer), a dialect.
     for at in [0, 4, 19, 20, 22, 24, 28] {
         let (mut pair, _, message) = validation(Dialect::SMB3_0, 24, |info| info[at] ^= 1);

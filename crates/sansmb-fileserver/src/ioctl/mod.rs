@@ -30,6 +30,14 @@ use crate::{opens::OpenId, server::FileServer};
 /// The last byte that a file can have.
 const MAX_OFFSET: u64 = i64::MAX as u64;
 
+/// Codes that are about no open: who names one is mistaken, [MS-SMB2] 3.3.5.15.
+const WITHOUT_OPEN: [CtlCode; 4] = [
+    CtlCode::DFS_GET_REFERRALS,
+    CtlCode::DFS_GET_REFERRALS_EX,
+    CtlCode::QUERY_NETWORK_INTERFACE_INFO,
+    CtlCode::PIPE_WAIT,
+];
+
 /// Codes that Windows hands on to the file system, [MS-SMB2] 3.3.5.15 and its note, and that nothing is
 /// done about here.
 const OTHERS: [CtlCode; 33] = [
@@ -107,6 +115,9 @@ impl FileServer {
             file_id: message.file_id(),
             limit: body.max_output_response as usize,
         };
+        if WITHOUT_OPEN.contains(&body.ctl_code) && body.file_id != FileId::ANY {
+            return self.fail(token, NtStatus::INVALID_PARAMETER);
+        }
         match body.ctl_code {
             // [MS-SMB2] 3.3.5.15.2: there is no distributed file system here.
             CtlCode::DFS_GET_REFERRALS | CtlCode::DFS_GET_REFERRALS_EX => {

@@ -35,6 +35,9 @@ fn interfaces_are_shown_where_multichannel_is_negotiated() {
     assert_eq!(shown, interfaces[1..], "interface 0 is none");
     let small = client.ioctl(&mut world, FileId::ANY, code, &[], 200).status();
     assert_eq!(small, NtStatus::BUFFER_TOO_SMALL);
+    let file = client.open(&mut world, "file", ALL);
+    let named = client.ioctl(&mut world, file, code, &[], 1000).status();
+    assert_eq!(named, NtStatus::INVALID_PARAMETER, "it is about no file");
 }
 
 #[test]

@@ -406,6 +406,9 @@ impl Sessions {
         if !session.trees.contains_key(&header.tree_id) {
             return Err(NtStatus::NETWORK_NAME_DELETED.into());
         }
+        if request.file_id != FileId::ANY {
+            return Err(NtStatus::INVALID_PARAMETER.into());
+        }
         let Some(answer) = channel.validate_negotiate(request.input, request.max_output_response) else {
             channel.close_because(CloseReason::Violation("the negotiation was tampered with"));
             return Ok(());
