@@ -16,7 +16,7 @@ pub(crate) use rename_stream::StreamRenaming;
 use sansmb::{
     server::{Failure, Reply, Request, op},
     wire::{
-        InfoType, NtStatus, QueryInfoResponse,
+        Dialect, InfoType, NtStatus, QueryInfoResponse,
         fscc::{FileInfoClass, FsInfoClass},
     },
 };
@@ -38,6 +38,13 @@ impl FileServer {
         match body.info_type {
             InfoType::FILE if pipe => self.query_pipe(id, token, FileInfoClass(body.info_class), limit),
             InfoType::FILE if body.info_class == FileInfoClass::FULL_EA.0 => self.query_eas(id, token, &body),
+            // [MS-SMB2] 3.3.5.20.1.
+            InfoType::FILE
+                if body.info_class == FileInfoClass::NORMALIZED_NAME.0
+                    && origin.dialect < Dialect::SMB3_1_1 =>
+            {
+                self.fail(token, NtStatus::NOT_SUPPORTED);
+            }
             InfoType::FILE => self.query_file(id, token, FileInfoClass(body.info_class), limit),
             InfoType::FILESYSTEM if !pipe => self.query_fs(id, token, FsInfoClass(body.info_class), limit),
             InfoType::SECURITY => self.query_security(id, token, body.additional_information, limit),

@@ -7,7 +7,7 @@ use crate::common::{World, requests::*};
 #[test]
 fn o13_buffers_hold_the_fixed_part_or_are_refused() {
     let mut world = World::new();
-    let mut client = world.client();
+    let mut client = world.client_of_dialect(Dialect::SMB3_1_1);
     client.put(&mut world, "name.txt", b"data");
     let file = client.open(&mut world, "name.txt", open());
     for (class, fixed) in [
@@ -46,6 +46,21 @@ fn o13_buffers_hold_the_fixed_part_or_are_refused() {
     let cut = client.query(&mut world, file, InfoType::FILE, stream.0, 34);
     assert_eq!(cut.status(), NtStatus::BUFFER_OVERFLOW);
     assert!(cut.body::<QueryInfoResponse<'_>>().buffer.is_empty());
+}
+
+/// [MS-SMB2] 3.3.5.20.1.
+#[test]
+fn normalized_names_are_for_3_1_1() {
+    let mut world = World::new();
+    for dialect in [Dialect::SMB2_1, Dialect::SMB3_0, Dialect::SMB3_0_2] {
+        let mut client = world.client_of_dialect(dialect);
+        let file = client.open(&mut world, "file", ALL);
+        let name = FileInfoClass::NORMALIZED_NAME.0;
+        let status = client.query(&mut world, file, InfoType::FILE, name, 100).status();
+        assert_eq!(status, NtStatus::NOT_SUPPORTED, "{dialect:?}");
+        world.drop_client(&client);
+    }
+    world.assert_empty();
 }
 
 #[test]
@@ -221,7 +236,7 @@ fn lengths_are_set_and_space_is_reserved() {
 #[test]
 fn renames_move_files_and_directories() {
     let mut world = World::new();
-    let mut client = world.client();
+    let mut client = world.client_of_dialect(Dialect::SMB3_1_1);
     client.put(&mut world, "file", b"data");
     let dir = client.open(&mut world, "dir", directory().access(AccessMask::FILE_GENERIC_READ));
     let file = client.open(&mut world, "file", open());

@@ -283,7 +283,7 @@ fn a_deleted_file_goes_with_the_last_open_of_its_streams() {
 #[test]
 fn open_streams_follow_their_file_to_another_name() {
     let mut world = World::new();
-    let mut client = world.client();
+    let mut client = world.client_of_dialect(Dialect::SMB3_1_1);
     client.put(&mut world, "file", b"main");
     let stream = client.open(&mut world, "file:stream", ALL);
     let file = client.open(&mut world, "file", ALL);

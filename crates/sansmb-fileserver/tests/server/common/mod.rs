@@ -118,7 +118,7 @@ impl World {
 
     fn from_config(config: FileServerConfig) -> Self {
         let mut protocol = ServerConfig::new(Guid([3; 16]), Arc::new(NullCrypto));
-        protocol.max_dialect = Dialect::SMB3_0_2;
+        protocol.max_dialect = Dialect::SMB3_1_1;
         protocol.encryption = EncryptionPolicy::Enabled;
         protocol.capabilities = config.capabilities() | Capabilities::MULTI_CHANNEL;
         Self {
@@ -307,9 +307,17 @@ impl World {
             last: 0,
             sequence: 0,
             replay: false,
+            signs: dialect == Dialect::SMB3_1_1,
         };
         let dialects = [dialect];
+        let hash_algorithms = [HashAlgorithm::SHA_512];
+        let contexts = [NegotiateContext::Preauth {
+            hash_algorithms: hash_algorithms.as_slice().into(),
+            salt: &[5; 32],
+        }];
+        let contexts = if dialect == Dialect::SMB3_1_1 { contexts.as_slice() } else { &[] };
         let request = NegotiateRequest {
+            contexts: contexts.into(),
             security_mode: SecurityMode::SIGNING_ENABLED,
             capabilities: self.client_capabilities,
             client_guid,
@@ -417,11 +425,15 @@ pub(crate) struct Client {
     pub(crate) sequence: u16,
     /// Its requests are replays.
     pub(crate) replay: bool,
+    /// Its requests are signed once it has a session: 3.1.1 wants that of TREE_CONNECT.
+    signs: bool,
 }
 
 impl Client {
     fn message<'m>(&mut self, command: Command, flags: Flags, body: &impl Body<'m>) -> Vec<u8> {
         let charge = 16;
+        let signed = self.signs && self.session != SessionId(0);
+        let flags = if signed { flags | Flags::SIGNED } else { flags };
         let header = Header {
             credit_charge: if self.next == 0 { 0 } else { charge },
             command,
