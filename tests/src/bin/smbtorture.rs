@@ -13,6 +13,7 @@
 //! --jobs N                           tests at a time [three to a core]
 //! --sansmb PROGRAM                   a program instead of the one that is built first
 //! --tsv FILE                         outcome, name, seconds and words of each test
+//! --same-as FILE                     what another run wrote with --tsv: every test has to end as it did there
 //! ```
 //!
 //! Ends with 1 when something unexpected came of a test. Those are tried once more, alone: a test that
@@ -44,6 +45,7 @@ struct Options {
     bench: Bench,
     jobs: usize,
     tsv: Option<PathBuf>,
+    same_as: Option<BTreeMap<String, Outcome>>,
     patterns: Vec<String>,
 }
 
@@ -72,11 +74,12 @@ fn run() -> Result<bool, String> {
         return Err("no test has such a name".to_owned());
     }
     let mut results = run_all(&options, &plan, &tests);
-    let unsteady = retry(&options.bench, &plan, &mut results);
+    let unsteady = retry(&options, &plan, &mut results);
     if let Some(file) = &options.tsv {
         fs::write(file, table(&results)).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    Ok(report(&options.bench, &plan, &results, &unsteady))
+    let expected = report(&options.bench, &plan, &results, &unsteady);
+    Ok(report_differences(&options, &results) && expected)
 }
 
 fn options() -> Result<Options, String> {
@@ -86,6 +89,7 @@ fn options() -> Result<Options, String> {
         bench: Bench { program: PathBuf::new(), backend: Backend::Local, runtime: "tokio".to_owned() },
         jobs: 3 * cores,
         tsv: None,
+        same_as: None,
         patterns: Vec::new(),
     };
     let mut args = env::args().skip(1);
@@ -106,6 +110,7 @@ fn options() -> Result<Options, String> {
             }
             "--sansmb" => program = Some(PathBuf::from(value()?)),
             "--tsv" => options.tsv = Some(value()?.into()),
+            "--same-as" => options.same_as = Some(read_table(&value()?)?),
             _ if arg.starts_with('-') => return Err(format!("{arg}: there is no such option")),
             _ => options.patterns.push(arg),
         }
@@ -149,10 +154,16 @@ fn run_all<'a>(options: &Options, plan: &Plan, tests: &[&'a Test]) -> BTreeMap<&
 }
 
 /// Tries again, one at a time, what ended as nobody expected; gives those that passed then.
-fn retry<'a>(bench: &Bench, plan: &Plan, results: &mut BTreeMap<&'a str, (&'a Test, Ran)>) -> Vec<&'a Test> {
+fn retry<'a>(
+    options: &Options,
+    plan: &Plan,
+    results: &mut BTreeMap<&'a str, (&'a Test, Ran)>,
+) -> Vec<&'a Test> {
+    let bench = &options.bench;
     let failed = |(test, ran): &(&Test, Ran)| {
         matches!(ran.outcome, Outcome::Fail | Outcome::Timeout)
-            && plan.complaint(test, bench.backend, ran.outcome).is_some()
+            && (plan.complaint(test, bench.backend, ran.outcome).is_some()
+                || options.differs(test, ran).is_some())
     };
     let again: Vec<&Test> = results.values().filter(|it| failed(it)).map(|(test, _)| *test).collect();
     if again.is_empty() || again.len() > MAX_RETRIES {
@@ -185,6 +196,44 @@ fn table(results: &BTreeMap<&str, (&Test, Ran)>) -> String {
     text
 }
 
+/// Reads the outcomes that [`table`] wrote.
+fn read_table(file: &str) -> Result<BTreeMap<String, Outcome>, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let row = |line: &str| {
+        let mut columns = line.split('\t');
+        Some((Outcome::from_name(columns.next()?)?, columns.next()?.to_owned()))
+    };
+    let row =
+        |line| row(line).map(|(outcome, name)| (name, outcome)).ok_or_else(|| format!("{file}: {line:?}"));
+    text.lines().map(row).collect()
+}
+
+impl Options {
+    /// How a test ended in the run that this one is compared with, if it was otherwise.
+    fn differs(&self, test: &Test, ran: &Ran) -> Option<Outcome> {
+        let other = *self.same_as.as_ref()?.get(&test.name)?;
+        (other != ran.outcome).then_some(other)
+    }
+}
+
+/// Tells what ended otherwise than in the other run; whether nothing did.
+fn report_differences(options: &Options, results: &BTreeMap<&str, (&Test, Ran)>) -> bool {
+    let Some(other) = &options.same_as else { return true };
+    let mut same = true;
+    for (test, ran) in results.values() {
+        if let Some(there) = options.differs(test, ran) {
+            let (here, there) = (ran.outcome.name(), there.name());
+            println!("\n{}: {here} here, {there} in the other run", test.name);
+            same = false;
+        }
+    }
+    if same {
+        let compared = results.keys().filter(|name| other.contains_key(**name)).count();
+        println!("\nthe same outcome as in the other run: {compared} tests");
+    }
+    same
+}
+
 /// Tells what came of it all; whether all of it was expected.
 fn report(bench: &Bench, plan: &Plan, results: &BTreeMap<&str, (&Test, Ran)>, unsteady: &[&Test]) -> bool {
     let count =
@@ -208,6 +257,9 @@ fn report(bench: &Bench, plan: &Plan, results: &BTreeMap<&str, (&Test, Ran)>, un
     list("do not pass, for a reason:", &|test, ran| {
         let exception = plan.exception(&test.name, bench.backend)?;
         (ran.outcome != Outcome::Pass).then(|| format!("{}: {}", test.name, exception.reason.trim()))
+    });
+    list("cannot be run here:", &|test, ran| {
+        (ran.outcome == Outcome::Unable).then(|| format!("{}: {}", test.name, ran.words))
     });
     list("unsteady: passed when tried again, alone:", &|test, _| {
         unsteady.iter().any(|it| it.name == test.name).then(|| test.name.clone())

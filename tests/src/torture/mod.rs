@@ -3,6 +3,7 @@
 //! `tests/interop/smb2-tests.tsv` holds the names of the tests and what smbd 4.17 makes of each;
 //! `tests/interop/smbtorture.toml` what some of them need, and which do not pass here and why.
 
+mod network;
 mod plan;
 mod run;
 
@@ -20,11 +21,16 @@ pub enum Outcome {
     Skip,
     /// It did not end in time.
     Timeout,
+    /// It came as far as it should, and went on until it was stopped, as it does with every server.
+    Endless,
+    /// It cannot be run on this machine.
+    Unable,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Pass, Self::Fail, Self::Skip, Self::Timeout];
+    pub const ALL: [Self; 6] =
+        [Self::Pass, Self::Fail, Self::Skip, Self::Timeout, Self::Endless, Self::Unable];
 
     /// As it is written in lists.
     pub fn name(self) -> &'static str {
@@ -33,6 +39,8 @@ impl Outcome {
             Self::Fail => "fail",
             Self::Skip => "skip",
             Self::Timeout => "timeout",
+            Self::Endless => "endless",
+            Self::Unable => "unable",
         }
     }
 

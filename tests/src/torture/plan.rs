@@ -22,9 +22,17 @@ pub struct Test {
 pub struct Setup {
     /// Names, or their beginnings followed by `*`.
     pub tests: Vec<String>,
-    /// Options of smbtorture.
+    /// Options of smbtorture. `{folder}` stands for the folder of `share`.
     #[serde(default)]
     pub options: Vec<String>,
+    /// Tests that run before it, on the same server.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// It gets a network of its own, in which it may block connections and the server has port 445.
+    #[serde(default)]
+    pub network: bool,
+    /// It goes on until it is stopped; this is what it says when it has come to that.
+    pub endless: Option<String>,
     /// The share to connect to, in place of `share`.
     pub share: Option<String>,
     /// What is added to the server's configuration. `{source}` stands for a share's source: the
@@ -96,7 +104,8 @@ impl Plan {
     fn check(&self) -> Result<(), String> {
         let of_setups = self.setups.iter().flat_map(|setup| &setup.tests);
         let of_exceptions = self.exceptions.iter().flat_map(|exception| &exception.tests);
-        for pattern in of_setups.chain(of_exceptions) {
+        let before = self.setups.iter().flat_map(|setup| &setup.before);
+        for pattern in of_setups.chain(of_exceptions).chain(before) {
             if !self.tests.iter().any(|test| matches(pattern, &test.name)) {
                 return Err(format!("{pattern:?} names no test"));
             }
@@ -141,6 +150,7 @@ impl Plan {
         let excepted = self.exception(&test.name, backend).is_some();
         match (outcome, excepted) {
             (Outcome::Pass, false) | (Outcome::Fail | Outcome::Skip | Outcome::Timeout, true) => None,
+            (Outcome::Endless | Outcome::Unable, _) => None,
             (Outcome::Pass, true) => Some("passes, and smbtorture.toml says that it does not"),
             (Outcome::Skip, false) => Some("is skipped, and smbtorture.toml does not say why"),
             (Outcome::Fail | Outcome::Timeout, false) if test.smbd == Outcome::Pass => {

@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Outcome, Plan, Setup, Test};
+use super::{Outcome, Plan, Setup, Test, network};
 use crate::{peers::Smbd, scratch::TempDir};
 
 /// Seconds that a test may take where nothing else is said.
@@ -80,17 +80,26 @@ impl Bench {
     }
 
     fn attempt(&self, plan: &Plan, test: &Test) -> io::Result<(Outcome, String)> {
-        let folder = TempDir::new("torture");
         let setups: Vec<&Setup> = plan.setups_of(&test.name).collect();
-        let server = self.serve(folder.path(), &setups)?;
+        let network = setups.iter().any(|setup| setup.network);
+        if network && !network::available() {
+            return Ok((Outcome::Unable, network::MISSING.to_owned()));
+        }
+        let folder = TempDir::new("torture");
+        let server = self.serve(folder.path(), &setups, network)?;
         let share = setups.iter().find_map(|setup| setup.share.as_deref()).unwrap_or("share");
         let seconds = setups.iter().find_map(|setup| setup.seconds).unwrap_or(SECONDS);
+        let endless = setups.iter().find_map(|setup| setup.endless.as_deref());
         let log = folder.join("smbtorture.log");
-        let status = Command::new("timeout")
-            .args(["-k", "5", &seconds.to_string(), "smbtorture"])
+        let shared = folder.join("share").display().to_string();
+        let options = setups.iter().flat_map(|setup| &setup.options);
+        let mut command = if network { network::join(server.process.id()) } else { Command::new("env") };
+        let status = command
+            .args(["timeout", "-k", "5", &seconds.to_string(), "smbtorture"])
             .arg(format!("//127.0.0.1/{share}"))
             .args(["-p", &server.port, "-U", &format!("{}%{}", Smbd::USER, Smbd::PASSWORD)])
-            .args(setups.iter().flat_map(|setup| &setup.options))
+            .args(options.map(|option| option.replace("{folder}", &shared)))
+            .args(setups.iter().flat_map(|setup| &setup.before))
             .arg(&test.name)
             .current_dir(folder.path())
             .stdin(Stdio::null())
@@ -98,10 +107,10 @@ impl Bench {
             .stderr(File::options().append(true).open(&log)?)
             .status()?;
         let said = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
-        Ok((judge(&said, status.code()), words(&said)))
+        Ok((judge(&said, status.code(), endless), words(&said)))
     }
 
-    fn serve(&self, folder: &Path, setups: &[&Setup]) -> io::Result<Server> {
+    fn serve(&self, folder: &Path, setups: &[&Setup], network: bool) -> io::Result<Server> {
         let source = match self.backend {
             Backend::Local => {
                 let share = folder.join("share");
@@ -110,7 +119,8 @@ impl Bench {
             }
             Backend::Memory => "memory = true".to_owned(),
         };
-        let mut config = format!("listen = '127.0.0.1:0'\nruntime = '{}'\n", self.runtime);
+        let port = if network { 445 } else { 0 };
+        let mut config = format!("listen = '127.0.0.1:{port}'\nruntime = '{}'\n", self.runtime);
         for setup in setups {
             config += &format!("{}\n", setup.settings);
         }
@@ -123,7 +133,9 @@ impl Bench {
         }
         let file = folder.join("serve.toml");
         fs::write(&file, config)?;
-        let mut process = Command::new(&self.program)
+        let mut command = if network { network::wrap() } else { Command::new("env") };
+        let mut process = command
+            .arg(&self.program)
             .args(["serve", "--config"])
             .arg(file)
             .stdin(Stdio::null())
@@ -150,15 +162,16 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// What smbtorture's words and exit code mean.
-fn judge(said: &str, code: Option<i32>) -> Outcome {
+/// What smbtorture's words and exit code mean, of a test that goes on for ever after it said `endless`.
+fn judge(said: &str, code: Option<i32>, endless: Option<&str>) -> Outcome {
     let any = |beginnings: &[&str]| {
         said.lines().any(|line| beginnings.iter().any(|beginning| line.starts_with(beginning)))
     };
     if any(&["failure:", "error:"]) {
         Outcome::Fail
     } else if matches!(code, Some(124 | 137)) {
-        Outcome::Timeout
+        let came_so_far = endless.is_some_and(|words| said.contains(words));
+        if came_so_far { Outcome::Endless } else { Outcome::Timeout }
     } else if any(&["success:"]) {
         Outcome::Pass
     } else if any(&["skip"]) {
@@ -190,8 +203,10 @@ mod tests {
             ("test: a\n", Some(124), Outcome::Timeout),
             ("Unable to connect", Some(1), Outcome::Fail),
         ] {
-            assert_eq!(judge(said, code), outcome, "{said:?}");
+            assert_eq!(judge(said, code, None), outcome, "{said:?}");
         }
+        assert_eq!(judge("test: a\nWaiting\n", Some(124), Some("Waiting")), Outcome::Endless);
+        assert_eq!(judge("test: a\n", Some(124), Some("Waiting")), Outcome::Timeout);
         assert_eq!(words("test: a\nfailure: a [\n  wrong\n]\nmore"), "failure: a [ wrong ]");
     }
 }
