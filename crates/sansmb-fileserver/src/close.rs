@@ -1,7 +1,7 @@
 //! CLOSE, [MS-SMB2] 3.3.5.10 and [MS-FSA] 2.1.5.5.
 //!
 //! ```text
-//! asked for --> (its jobs are done) --> out of the tables --> unlinked --> looked at --> closed
+//! asked for --> (its jobs are done) --> out of the tables --> unlinked --> times set --> looked at --> closed
 //! ```
 //!
 //! From the first step on the FileId is gone. Locks and share modes stay until the jobs are done
@@ -20,7 +20,7 @@ use crate::{
     opens::{FileOpen, Object, OpenId},
     server::FileServer,
     session::GroupId,
-    storage::{Done, Existence, Handle, Job, Metadata, NodeId, Outcome, Rights, Want},
+    storage::{Changes, Done, Existence, Handle, Job, Metadata, NodeId, Outcome, Rights, Want},
     task::Task,
 };
 
@@ -50,6 +50,8 @@ pub(crate) struct Closing {
     /// What has the name: the file or stream that was open, or the file that a stream belongs to.
     node: NodeId,
     directory: bool,
+    /// Times that writes come to show with.
+    times: Option<Changes>,
     metadata: Option<Metadata>,
 }
 
@@ -60,6 +62,7 @@ enum Stage {
     Unlink,
     /// The name is removed through this handle, which is closed afterwards.
     UnlinkThrough(Handle),
+    SetTimes(Changes),
     Look,
     Close,
 }
@@ -152,8 +155,9 @@ impl FileServer {
             // Others have it open, some perhaps only because nothing told them to close it.
             self.take_away(node, LeaseState::HANDLE_CACHING, holder);
         }
+        let mut times = None;
         if file.wrote {
-            self.show_times(file.node);
+            times = self.show_times_at_close(file.node);
             // What a directory lists of a file is brought up to date when it is closed.
             self.break_parent(file.caching.parent, &file.file_key());
         }
@@ -167,7 +171,8 @@ impl FileServer {
         }
         let directory = file.directory;
         let stage = Stage::Unlink;
-        let closing = Closing { id, file, reply, key, stage, deletes, node, directory, metadata: None };
+        let closing =
+            Closing { id, file, reply, key, stage, deletes, node, directory, times, metadata: None };
         self.cleaned_up(Box::new(closing));
     }
 
@@ -198,7 +203,11 @@ impl FileServer {
 
     fn after_unlink(&mut self, mut closing: Box<Closing>) {
         let look = !closing.deletes && matches!(closing.reply, CloseReply::Request { post_query: true, .. });
-        closing.stage = if look { Stage::Look } else { Stage::Close };
+        closing.stage = match closing.times.take().filter(|_| !closing.deletes) {
+            Some(times) => Stage::SetTimes(times),
+            None if look => Stage::Look,
+            None => Stage::Close,
+        };
         self.close_next(closing);
     }
 
@@ -217,6 +226,7 @@ impl FileServer {
             },
             Stage::Unlink => Job::Unlink { handle },
             Stage::UnlinkThrough(other) => Job::Unlink { handle: other },
+            Stage::SetTimes(changes) => Job::Change { handle, changes },
             Stage::Look => Job::Stat { handle },
             Stage::Close => Job::Close { handle },
         };
@@ -246,6 +256,7 @@ impl FileServer {
                 self.job(&share, Job::Close { handle: other }, Task::Discard);
                 self.unlinked(closing, outcome.is_ok());
             }
+            Stage::SetTimes(_) => self.after_unlink(closing),
             Stage::Look => {
                 if let Ok(Done::Metadata(metadata)) = outcome {
                     closing.metadata = Some(self.shown(metadata));

@@ -47,21 +47,50 @@ pub(crate) struct LateTimes {
 #[derive(Debug)]
 struct Late {
     shown: Shown,
-    /// When the first write was, and when it shows.
-    first: Option<(FileTime, Instant)>,
+    stage: Stage,
+}
+
+/// How much of what was written shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing yet: the first write was at that time, and shows when it is due.
+    Waiting { at: FileTime, due: Instant },
+    /// Everything, to whoever looks next.
+    Due { at: FileTime },
+    /// Everything, as somebody saw.
+    Seen,
+    /// Not what was written last.
+    Hidden,
 }
 
 impl LateTimes {
     fn begin(&mut self, node: NodeId, shown: Shown, now: Now) {
         let due = now.mono.after(DELAY);
-        self.files.insert(node, Late { shown, first: Some((now.wall, due)) });
+        self.files.insert(node, Late { shown, stage: Stage::Waiting { at: now.wall, due } });
         self.due.insert((due, node));
     }
 
-    fn end(&mut self, node: NodeId) {
-        if let Some(Late { first: Some((_, due)), .. }) = self.files.remove(&node) {
+    /// There was another write; whether this is known of the file at all.
+    fn again(&mut self, node: NodeId) -> bool {
+        let Some(late) = self.files.get_mut(&node) else { return false };
+        match late.stage {
+            Stage::Waiting { .. } | Stage::Hidden => {}
+            // What nobody looked at in time was the first write.
+            Stage::Due { at } => {
+                *late = Late { shown: Shown { written: at, changed: at }, stage: Stage::Hidden }
+            }
+            Stage::Seen => late.stage = Stage::Hidden,
+        }
+        true
+    }
+
+    /// Gives what was known of a file.
+    fn end(&mut self, node: NodeId) -> Option<Stage> {
+        let Late { stage, .. } = self.files.remove(&node)?;
+        if let Stage::Waiting { due, .. } = stage {
             self.due.remove(&(due, node));
         }
+        Some(stage)
     }
 
     /// When the next write shows.
@@ -75,9 +104,9 @@ impl LateTimes {
         {
             self.due.pop_first();
             if let Some(late) = self.files.get_mut(&node)
-                && let Some((at, _)) = late.first.take()
+                && let Stage::Waiting { at, .. } = late.stage
             {
-                late.shown = Shown { written: at, changed: at };
+                late.stage = Stage::Due { at };
             }
         }
     }
@@ -92,7 +121,10 @@ impl FileServer {
         let (node, frozen) = (file.node, file.frozen.is_set());
         let known = self.nodes.get(node).and_then(|node| node.shown);
         // Frozen times are put back at once.
-        if let Some(shown) = known.filter(|_| !frozen && !self.late.files.contains_key(&node)) {
+        if frozen || self.late.again(node) {
+            return;
+        }
+        if let Some(shown) = known {
             self.late.begin(node, shown, self.now);
         }
     }
@@ -102,13 +134,25 @@ impl FileServer {
         self.late.end(node);
     }
 
+    /// A file that was written through an open is closed. Gives the times to be set, if it was written
+    /// after it last showed.
+    pub(crate) fn show_times_at_close(&mut self, node: NodeId) -> Option<Changes> {
+        let hidden = self.late.end(node)? == Stage::Hidden;
+        let now = Some(self.now.wall);
+        hidden.then(|| Changes { written: now, changed: now, ..Changes::default() })
+    }
+
     /// What is shown of a file.
     pub(crate) fn shown(&mut self, mut metadata: Metadata) -> Metadata {
-        if let Some(late) = self.late.files.get(&metadata.node) {
+        let seen = Shown { written: metadata.written, changed: metadata.changed };
+        if let Some(late) = self.late.files.get_mut(&metadata.node) {
+            if matches!(late.stage, Stage::Due { .. }) {
+                *late = Late { shown: seen, stage: Stage::Seen };
+            }
             metadata.written = late.shown.written;
             metadata.changed = late.shown.changed;
         } else if let Some(node) = self.nodes.get_mut(metadata.node) {
-            node.shown = Some(Shown { written: metadata.written, changed: metadata.changed });
+            node.shown = Some(seen);
         }
         metadata
     }

@@ -53,10 +53,42 @@ fn a_write_shows_after_two_seconds_and_further_ones_at_the_end() {
     let request = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: file };
     let response = client.call(&mut world, Command::CLOSE, &request);
     let closed = response.body::<CloseResponse>();
-    assert_ne!(closed.last_write_time, first);
+    assert_eq!(closed.last_write_time, world.now.wall, "what was hidden happened at the close");
     assert_eq!(written(&mut other, &mut world, theirs), closed.last_write_time);
     world.drop_client(&client);
     world.drop_client(&other);
+    world.assert_empty();
+}
+
+/// Where nothing was written after it showed, the close changes nothing: clients compare.
+#[test]
+fn a_write_that_was_shown_stays_what_it_was() {
+    let mut world = World::new();
+    let mut client = world.client();
+    for looks in [true, false] {
+        let file = old_file(&mut world, &mut client);
+        client.write(&mut world, file, 0, b"new");
+        pass(&mut world, 3);
+        let first = if looks { Some(written(&mut client, &mut world, file)) } else { None };
+        pass(&mut world, 3);
+        let request = CloseRequest { flags: CloseFlags::POSTQUERY_ATTRIB, file_id: file };
+        let response = client.call(&mut world, Command::CLOSE, &request);
+        let closed = response.body::<CloseResponse>().last_write_time;
+        assert_ne!(closed, world.now.wall);
+        assert_eq!(closed, first.unwrap_or(closed));
+    }
+    // Nobody looked before it was written again: what shows is the first write.
+    let file = old_file(&mut world, &mut client);
+    client.write(&mut world, file, 0, b"new");
+    let first = world.now.wall;
+    pass(&mut world, 3);
+    client.write(&mut world, file, 0, b"newer");
+    pass(&mut world, 3);
+    assert_eq!(written(&mut client, &mut world, file), first);
+    client.close(&mut world, file);
+    let file = client.open(&mut world, "file", open());
+    assert_eq!(written(&mut client, &mut world, file), world.now.wall);
+    world.drop_client(&client);
     world.assert_empty();
 }
 
