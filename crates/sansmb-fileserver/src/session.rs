@@ -135,14 +135,19 @@ impl FileServer {
     pub(crate) fn close_all(&mut self, session: SessionId, tree: Option<TreeId>, then: Then) {
         let group = self.new_group(then);
         let opens = self.sessions.get(&session).map(|s| s.opens.clone()).unwrap_or_default();
+        // Nobody wants what waits any more: closing the others must not set it going.
+        for id in &opens {
+            if let Some((of, doomed)) = self.creating.get_mut(id)
+                && tree.is_none_or(|tree| tree == *of)
+                && doomed.is_none()
+            {
+                *doomed = Some(group);
+                self.enter_group(group);
+                self.end_delays(*id);
+            }
+        }
         for id in opens {
-            if let Some((of, doomed)) = self.creating.get_mut(&id) {
-                if tree.is_none_or(|tree| tree == *of) && doomed.is_none() {
-                    *doomed = Some(group);
-                    self.enter_group(group);
-                    self.end_delays(id);
-                }
-            } else if let Some(open) = self.opens.get(&id)
+            if let Some(open) = self.opens.get(&id)
                 && tree.is_none_or(|tree| tree == open.tree)
                 && (tree.is_some() || !self.leave_waiting(id))
             {

@@ -43,7 +43,8 @@ pub(crate) struct Lease {
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     leases: BTreeMap<LeaseId, Lease>,
-    names: BTreeMap<LeaseName, LeaseId>,
+    /// More than one of a name only while the older ones are of files that are to be deleted.
+    names: BTreeSet<(LeaseName, LeaseId)>,
     next: u64,
 }
 
@@ -60,16 +61,17 @@ impl Leases {
         self.leases.get_mut(&id)
     }
 
-    /// The lease of that name.
+    /// The lease of that name, the newest of several.
     pub(crate) fn find(&self, name: &LeaseName) -> Option<LeaseId> {
-        self.names.get(name).copied()
+        let all = (*name, LeaseId(0))..=(*name, LeaseId(u64::MAX));
+        self.names.range(all).next_back().map(|(_, id)| *id)
     }
 
     /// Adds a lease. Its name means this one from now on.
     pub(crate) fn add(&mut self, lease: Lease) -> LeaseId {
         self.next += 1;
         let id = LeaseId(self.next);
-        self.names.insert(lease.name, id);
+        self.names.insert((lease.name, id));
         self.leases.insert(id, lease);
         id
     }
@@ -82,9 +84,7 @@ impl Leases {
         if !lease.opens.is_empty() {
             return false;
         }
-        if self.names.get(&lease.name) == Some(&id) {
-            self.names.remove(&lease.name);
-        }
+        self.names.remove(&(lease.name, id));
         self.leases.remove(&id);
         true
     }

@@ -73,6 +73,24 @@ fn o20_a_lease_key_belongs_to_one_file() {
 }
 
 #[test]
+fn a_key_names_the_older_lease_again_when_the_newer_one_is_gone() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.client(), world.client());
+    alice.put(&mut world, "two", b"");
+    let going = ALL.options(CreateOptions::DELETE_ON_CLOSE);
+    alice.lease(&mut world, "one", going, lease(1, RWH));
+    let (second, _) = alice.lease(&mut world, "two", open(), lease(1, RWH));
+    assert_eq!(world.files.counters().leases, 2, "the first is of a file that is to be deleted");
+    alice.close(&mut world, second);
+    let other = bob.send_create(&mut world, "one", open());
+    assert_eq!(alice.broken_lease(&mut world), (key(1), RWH, RH, true));
+    assert_eq!(alice.give_up_lease(&mut world, 1, RH), NtStatus::SUCCESS);
+    assert_eq!(bob.answer(&mut world, other).status(), NtStatus::SUCCESS);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
 fn o20_acknowledgements_of_what_is_not_breaking_or_of_too_much_are_refused() {
     let mut world = World::new();
     let (mut alice, mut bob) = (world.client(), world.client());
@@ -144,6 +162,21 @@ fn a_kept_handle_goes_when_share_modes_meet_it() {
     assert!(bob.maybe(&mut world, third).is_none());
     assert_eq!(alice.give_up_lease(&mut world, 2, R), NtStatus::SUCCESS);
     assert_eq!(bob.answer(&mut world, third).status(), NtStatus::SHARING_VIOLATION);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
+fn what_waits_for_its_own_client_is_not_done_when_that_goes() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.client(), world.client());
+    let (file, _) = alice.lease(&mut world, "file", ALL.share(ShareAccess::empty()), lease(1, RWH));
+    let id = alice.send_create(&mut world, "file", ALL);
+    assert_eq!(alice.broken_lease(&mut world), (key(1), RWH, RW, true));
+    assert_eq!(alice.rename(&mut world, file, "other", false), NtStatus::SUCCESS);
+    assert!(alice.maybe(&mut world, id).is_none(), "the name that it waits for is gone");
+    world.drop_client(&alice);
+    assert_eq!(bob.create_status(&mut world, "file", open()), NtStatus::OBJECT_NAME_NOT_FOUND);
     world.close_all();
     world.assert_empty();
 }
