@@ -3,7 +3,7 @@
 //! Bytes and time go in; bytes, events and a deadline come out. The crate opens no socket and no
 //! file, reads no clock and draws no randomness.
 //!
-//! Layers, each importing only from those above it: [`time`], [`wire`], [`crypto`] and [`auth`],
+//! Layers, each importing only from those above it: [`time`], [`wire`], [`crypto`], [`auth`] and [`compress`],
 //! [`conn`], [`op`], then [`client`], [`server`] and [`rpc`].
 #![no_std]
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod auth;
 pub mod client;
+pub mod compress;
 pub mod conn;
 pub mod crypto;
 pub mod op;

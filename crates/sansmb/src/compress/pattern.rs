@@ -1,0 +1,17 @@
+//! Looking for one byte many times, [MS-SMB2] 3.1.4.4.1.
+
+use super::matches::common;
+
+/// How many bytes at the start of `data` are the same.
+pub fn run_at_start(data: &[u8]) -> usize {
+    match data {
+        [] => 0,
+        [_, rest @ ..] => 1 + common(data, rest),
+    }
+}
+
+/// How many bytes at the end of `data` are the same.
+pub fn run_at_end(data: &[u8]) -> usize {
+    let Some(last) = data.last() else { return 0 };
+    data.iter().rev().take_while(|byte| *byte == last).count()
+}
