@@ -9,8 +9,8 @@ use sansmb::{
     op,
     server::{BreakNotice, Event, Reply, Request},
     wire::{
-        Capabilities, Cipher, Command, Dialect, EmptyBody, Guid, Header, NtStatus, OplockBreakNotification,
-        SessionId, SessionSetupFlags, SigningAlgorithm,
+        Body, Capabilities, Cipher, Command, Dialect, EmptyBody, FileId, Guid, Header, NtStatus,
+        OplockBreakNotification, SessionId, SessionSetupFlags, SigningAlgorithm,
     },
 };
 use sansmb_tests::{
@@ -398,4 +398,29 @@ fn a_break_goes_over_another_connection_when_the_first_one_is_closed() {
     pair.server.channel(second.conn).unwrap().close();
     pair.server.notify_break(session.id, notice, false);
     assert!(second.hear(&mut pair).is_empty());
+}
+
+#[test]
+fn a_break_that_was_sent_goes_over_another_connection_until_it_is_acknowledged() {
+    let (mut pair, mut first, session, mut second) = two(Offer::default());
+    let bound = second.bind(&mut pair, &session, "user/2").expect("bound");
+    let tree = first.tree(&mut pair, &session);
+    let files = [1, 2].map(|volatile| FileId { persistent: 1, volatile });
+    for file_id in files {
+        let notice = BreakNotice::Oplock(OplockBreakNotification { file_id, ..Default::default() });
+        assert!(pair.server.notify_break(session.id, notice, false));
+    }
+    assert_eq!((first.hear(&mut pair).len(), second.hear(&mut pair).len()), (2, 0));
+    let spare =
+        |pair: &mut Pair, hand: &Hand| pair.server.channel(hand.conn).is_some_and(|c| c.is_expendable());
+    assert!(spare(&mut pair, &first) && !spare(&mut pair, &second));
+    let acknowledgment = OplockBreakNotification { file_id: files[0], ..Default::default() };
+    let message = second.request::<op::OplockBreak>(tree, Some(&*bound.signer), &acknowledgment);
+    assert!(second.ask(&mut pair, &message).is_empty());
+    // Both were sent, and only one is known to have come.
+    pair.server.eof(first.conn);
+    let heard = second.hear(&mut pair);
+    assert_eq!(heard.len(), 1);
+    assert_eq!(OplockBreakNotification::decode(&heard[0]).unwrap().file_id, files[1]);
+    assert!(!spare(&mut pair, &second), "there is no other one left");
 }

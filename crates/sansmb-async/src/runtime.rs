@@ -29,6 +29,12 @@ pub trait Socket: Debug + Send + Sync + Unpin + 'static {
     fn peer_addr(&self) -> io::Result<SocketAddr>;
     /// Says that no more bytes come from here.
     fn shutdown(&self) -> io::Result<()>;
+    /// Ends the connection with an error once the other end acknowledged nothing of what was sent for so
+    /// long; without a time, whenever the system does. Nothing where the system cannot, as by default.
+    fn give_up_after(&self, time: Option<Duration>) -> io::Result<()> {
+        let _ = time;
+        Ok(())
+    }
 }
 
 /// A listening socket.
@@ -60,6 +66,20 @@ pub trait Runtime: Debug + Clone + Send + Sync + Unpin + 'static {
     fn sleep(&self, duration: Duration) -> Self::Sleep;
     /// Runs a task in the background until it ends.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+}
+
+/// [`Socket::give_up_after`] for the adapters whose sockets are the system's: TCP_USER_TIMEOUT, on Linux.
+#[cfg(target_os = "linux")]
+pub fn give_up_after(socket: impl std::os::fd::AsFd, time: Option<Duration>) -> io::Result<()> {
+    let milliseconds = time.map_or(0, |time| time.as_millis().clamp(1, u32::MAX.into()));
+    rustix::net::sockopt::set_tcp_user_timeout(socket, milliseconds as u32)?;
+    Ok(())
+}
+
+/// [`Socket::give_up_after`] for the adapters whose sockets are the system's: nothing but on Linux.
+#[cfg(not(target_os = "linux"))]
+pub fn give_up_after<T>(_socket: T, _time: Option<Duration>) -> io::Result<()> {
+    Ok(())
 }
 
 /// Remembers for one direction of a socket that the last try would have blocked.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::event::PollFlags;
-use sansmb_async::{Listener, Socket};
+use sansmb_async::{Listener, Socket, runtime::give_up_after};
 
 use crate::reactor::Source;
 
@@ -50,6 +50,10 @@ impl Socket for ThreadSocket {
 
     fn shutdown(&self) -> io::Result<()> {
         self.0.io.shutdown(Shutdown::Write)
+    }
+
+    fn give_up_after(&self, time: Option<std::time::Duration>) -> io::Result<()> {
+        give_up_after(&self.0.io, time)
     }
 }
 

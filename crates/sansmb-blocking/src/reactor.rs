@@ -19,7 +19,6 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::AsFd,
 };
-
 use sansmb_async::ReadyHint;
 
 use crate::park::{Bell, Parker};

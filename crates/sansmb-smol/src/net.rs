@@ -4,10 +4,11 @@ use std::{
     io::{self, IoSlice, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use async_io::Async;
-use sansmb_async::{Listener, ReadyHint, Socket};
+use sansmb_async::{Listener, ReadyHint, Socket, runtime::give_up_after};
 
 /// A TCP connection of async-io.
 #[derive(Debug)]
@@ -56,6 +57,10 @@ impl Socket for SmolSocket {
 
     fn shutdown(&self) -> io::Result<()> {
         self.stream.get_ref().shutdown(Shutdown::Write)
+    }
+
+    fn give_up_after(&self, time: Option<Duration>) -> io::Result<()> {
+        give_up_after(self.stream.get_ref(), time)
     }
 }
 

@@ -4,9 +4,10 @@ use std::{
     io::{self, IoSlice},
     net::{Shutdown, SocketAddr},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use sansmb_async::{Listener, Socket};
+use sansmb_async::{Listener, Socket, runtime::give_up_after};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -54,6 +55,10 @@ impl Socket for TokioSocket {
     // tokio's own shutdown wants the stream mutably.
     fn shutdown(&self) -> io::Result<()> {
         SockRef::from(&self.0).shutdown(Shutdown::Write)
+    }
+
+    fn give_up_after(&self, time: Option<Duration>) -> io::Result<()> {
+        give_up_after(&self.0, time)
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use sansmb::{
@@ -17,6 +18,10 @@ use sansmb::{
 use super::shared::{Batch, Inbox, Mail, Shared};
 use crate::{Runtime, Socket};
 
+/// A client that has other connections, and does not even acknowledge the bytes of a notice for so long, is
+/// told over another one, [MS-SMB2] 3.3.4.6: the ends of a connection send such bytes again four times in
+/// three seconds.
+const PATIENCE: Duration = Duration::from_secs(3);
 const GATHER: usize = 16;
 /// Rounds before other tasks get their turn.
 const ROUNDS: usize = 64;
@@ -31,6 +36,8 @@ pub(crate) struct Connection<R: Runtime> {
     inbox: Arc<Inbox>,
     channel: Channel,
     timer: Option<(Instant, R::Sleep)>,
+    /// The transport gives up soon when the client does not acknowledge.
+    hurried: bool,
     own: VecDeque<Mail>,
 }
 
@@ -59,7 +66,17 @@ impl<R: Runtime> Connection<R> {
     pub(crate) fn new(shared: Arc<Shared>, runtime: R, socket: R::Socket) -> Self {
         let (conn, inbox) = shared.register();
         let channel = Channel::new(conn, shared.config.clone(), shared.clock.now());
-        Self { shared, runtime, socket, conn, inbox, channel, timer: None, own: VecDeque::new() }
+        Self {
+            shared,
+            runtime,
+            socket,
+            conn,
+            inbox,
+            channel,
+            timer: None,
+            hurried: false,
+            own: VecDeque::new(),
+        }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -97,6 +114,7 @@ impl<R: Runtime> Connection<R> {
                             let batch = self.shared.undelivered(self.conn, [order]);
                             self.carry_out(batch);
                         }
+                        self.hurry();
                     }
                     Mail::Response(response) if response.needs_sessions() => {
                         let now = self.shared.clock.now();
@@ -120,6 +138,15 @@ impl<R: Runtime> Connection<R> {
                 return worked;
             }
             worked = true;
+        }
+    }
+
+    /// Has the transport give up sooner, or no sooner than usual, as the notices that are under way want it.
+    fn hurry(&mut self) {
+        if self.hurried != self.channel.is_expendable() {
+            self.hurried = self.channel.is_expendable();
+            // Where it cannot, others wait a little longer.
+            let _ = self.socket.give_up_after(self.hurried.then_some(PATIENCE));
         }
     }
 

@@ -204,6 +204,8 @@ pub struct Channel {
     pub(super) next_async: u64,
     pub(super) closed: Option<CloseReason>,
     pub(super) close_told: bool,
+    /// A notice was sent that could go over another connection.
+    pub(super) expendable: bool,
     /// When the connection was last fed.
     pub(super) fed: Now,
     deadline: Option<Instant>,
@@ -235,6 +237,7 @@ impl Channel {
             next_async: 1,
             closed: None,
             close_told: false,
+            expendable: false,
             fed: now,
             deadline: Some(now.mono.after(config.handshake_timeout)),
             config,

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 
 use super::{
     binding::Agreed,
-    breaks::BreakNotice,
+    breaks::{About, BreakOrder, Notices},
     channel::{Channel, Claim, CloseReason, Inbound},
     event::{Event, Message, Origin, Request},
     keys::SharedKeys,
@@ -69,21 +69,20 @@ pub struct Sessions {
     pub(super) table: BTreeMap<SessionId, Session>,
     next: u64,
     /// What other connections have to do.
-    orders: VecDeque<(ConnId, Order)>,
+    pub(super) orders: VecDeque<(ConnId, Order)>,
+    pub(super) notices: Notices,
 }
 
 /// What one connection has to do because of what happened on another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order(OrderKind);
+pub struct Order(pub(super) OrderKind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum OrderKind {
+pub(super) enum OrderKind {
     Forget(SessionId),
     /// Say that this server closed the session.
     TellClosed(SessionId),
-    /// Tell the client of the session, encrypted even where the session is not. The connections have
-    /// failed to.
-    Break(SessionId, BreakNotice, bool, Vec<ConnId>),
+    Break(BreakOrder),
 }
 
 impl Sessions {
@@ -237,29 +236,6 @@ impl Sessions {
         }
     }
 
-    /// Orders a connection of the session to send a notice, the oldest first that has not `failed` to.
-    pub(super) fn order_break(
-        &mut self,
-        session: SessionId,
-        notice: BreakNotice,
-        encrypt: bool,
-        failed: Vec<ConnId>,
-    ) -> bool {
-        let channels = self.table.get(&session).map(|s| s.channels.as_slice()).unwrap_or_default();
-        let Some(conn) = channels.iter().find(|conn| !failed.contains(conn)) else { return false };
-        self.orders.push_back((*conn, Order(OrderKind::Break(session, notice, encrypt, failed))));
-        true
-    }
-
-    /// `conn` was closed before it carried out `order`: what is for the client of a session goes over
-    /// another of its connections, [MS-SMB2] 3.3.4.6.
-    pub fn undelivered(&mut self, conn: ConnId, order: Order) {
-        if let OrderKind::Break(session, notice, encrypt, mut failed) = order.0 {
-            failed.push(conn);
-            self.order_break(session, notice, encrypt, failed);
-        }
-    }
-
     /// [MS-SMB2] 3.3.7.1: a session lives for as long as one of its connections does.
     fn closed(&mut self, channel: &mut Channel, events: &mut VecDeque<Event>) {
         let ids: Vec<SessionId> = core::mem::take(&mut channel.sessions).into_keys().collect();
@@ -272,6 +248,7 @@ impl Sessions {
                 events.push_back(Event::SessionEnded { session: id });
             }
         }
+        self.reroute(channel.id);
         events.push_back(Event::Closed { conn: channel.id });
     }
 
@@ -431,10 +408,15 @@ impl Sessions {
         inbound: Inbound,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Failure> {
+        let session = inbound.header.session_id;
         let lease_size = <op::LeaseBreak as Op>::Request::STRUCTURE_SIZE.to_le_bytes();
         if inbound.message.get(64..66) == Some(&lease_size) {
+            let key = <op::LeaseBreak as Op>::Request::decode(&inbound.message)?.lease_key;
+            self.acknowledged(session, About::Lease(key));
             self.event(channel, inbound, true, events, Event::LeaseBreak)
         } else {
+            let file = <op::OplockBreak as Op>::Request::decode(&inbound.message)?.file_id;
+            self.acknowledged(session, About::Open(file));
             self.event(channel, inbound, true, events, Event::OplockBreak)
         }
     }
@@ -463,8 +445,8 @@ impl Channel {
         match &order.0 {
             OrderKind::Forget(session) => self.end_session(*session),
             OrderKind::TellClosed(session) => self.tell_closed(*session),
-            OrderKind::Break(..) if self.closed.is_some() => return Err(order),
-            OrderKind::Break(session, notice, encrypt, _) => self.send_break(*session, notice, *encrypt),
+            OrderKind::Break(_) if self.closed.is_some() => return Err(order),
+            OrderKind::Break(order) => self.send_break(order),
         }
         Ok(())
     }
