@@ -53,7 +53,10 @@ impl Usage {
 pub(super) struct Chunks {
     chunks: BTreeMap<u64, Arc<Vec<u8>>>,
     length: u64,
+    /// What the chunks take.
     taken: u64,
+    /// What somebody wants to have room for, from the start of the file on.
+    reserved: u64,
     usage: Arc<Usage>,
 }
 
@@ -83,7 +86,7 @@ fn rounded(len: usize) -> u64 {
 
 impl Chunks {
     pub(super) fn new(usage: Arc<Usage>) -> Self {
-        Self { chunks: BTreeMap::new(), length: 0, taken: 0, usage }
+        Self { chunks: BTreeMap::new(), length: 0, taken: 0, reserved: 0, usage }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -91,7 +94,24 @@ impl Chunks {
     }
 
     pub(super) fn allocated(&self) -> u64 {
-        self.taken
+        self.taken.max(self.reserved)
+    }
+
+    /// The chunks take another amount, or something else is reserved.
+    fn settle(&mut self, taken: u64, reserved: u64) -> Result<(), NtStatus> {
+        let (before, after) = (self.allocated(), taken.max(reserved));
+        self.usage.take(after.saturating_sub(before))?;
+        self.usage.give_back(before.saturating_sub(after));
+        (self.taken, self.reserved) = (taken, reserved);
+        Ok(())
+    }
+
+    /// Keeps room for so many bytes, until the length is set to less.
+    pub(super) fn reserve(&mut self, length: u64) -> Result<(), NtStatus> {
+        if length > MAX_OFFSET {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        self.settle(self.taken, length.next_multiple_of(BLOCK))
     }
 
     /// Appends what is in a range, up to the end of the file.
@@ -115,8 +135,7 @@ impl Chunks {
             let had = self.chunks.get(&number).map_or(0, |chunk| chunk.len());
             more += rounded(had.max(start + len)) - rounded(had);
         }
-        self.usage.take(more)?;
-        self.taken += more;
+        self.settle(self.taken + more, self.reserved)?;
         let mut rest = data;
         for (number, start, len) in parts(offset, data.len() as u64) {
             let (now, later) = rest.split_at(len);
@@ -143,6 +162,7 @@ impl Chunks {
         }
         if length < self.length {
             self.zero(length, self.length - length);
+            self.settle(self.taken, self.reserved.min(length.next_multiple_of(BLOCK)))?;
         }
         self.length = length;
         Ok(())
@@ -168,12 +188,16 @@ impl Chunks {
                 chunk.truncate(start);
                 chunk.shrink_to(rounded(start) as usize);
             }
+            // Nothing but what was zeroed piece by piece: a hole.
+            if chunk.iter().all(|byte| *byte == 0) {
+                chunk.clear();
+            }
             let freed = before - rounded(chunk.len());
             if chunk.is_empty() {
                 self.chunks.remove(&number);
             }
-            self.taken -= freed;
-            self.usage.give_back(freed);
+            // Giving back does not fail.
+            let _ = self.settle(self.taken - freed, self.reserved);
         }
     }
 
@@ -188,9 +212,7 @@ impl Chunks {
         let number = offset / CHUNK;
         let had = self.chunks.get(&number).map_or(0, |chunk| rounded(chunk.len()));
         let has = chunk.as_ref().map_or(0, |chunk| rounded(chunk.len()));
-        self.usage.take(has.saturating_sub(had))?;
-        self.usage.give_back(had.saturating_sub(has));
-        self.taken = self.taken - had + has;
+        self.settle(self.taken - had + has, self.reserved)?;
         match chunk {
             Some(chunk) => self.chunks.insert(number, chunk),
             None => self.chunks.remove(&number),
@@ -229,7 +251,7 @@ impl Chunks {
 
 impl Drop for Chunks {
     fn drop(&mut self) {
-        self.usage.give_back(self.taken);
+        self.usage.give_back(self.allocated());
     }
 }
 
@@ -256,6 +278,35 @@ mod tests {
         assert_eq!((&data[..], &other[..]), (&[7; 10][..], &[7, 7, 7, 7, 7, b'x', 7, 7, 7, 7][..]));
         drop((one, two));
         assert_eq!(usage.free(), 1 << 20);
+    }
+
+    #[test]
+    fn what_is_reserved_counts_once() {
+        let usage = Usage::new(1 << 20);
+        let mut chunks = Chunks::new(Arc::clone(&usage));
+        chunks.reserve(2 * BLOCK + 1).unwrap();
+        assert_eq!((chunks.allocated(), chunks.length()), (3 * BLOCK, 0));
+        assert!(chunks.ranges(0, u64::MAX, 10).is_empty());
+        chunks.write(0, &[1; BLOCK as usize]).unwrap();
+        assert_eq!((chunks.allocated(), usage.free()), (3 * BLOCK, (1 << 20) - 3 * BLOCK));
+        chunks.write(0, &[1; 4 * BLOCK as usize]).unwrap();
+        assert_eq!(usage.free(), (1 << 20) - 4 * BLOCK);
+        chunks.zero(0, 4 * BLOCK);
+        assert_eq!(usage.free(), (1 << 20) - 3 * BLOCK);
+        chunks.set_length(BLOCK).unwrap();
+        assert_eq!(usage.free(), (1 << 20) - BLOCK);
+        assert_eq!(chunks.reserve(2 << 20), Err(NtStatus::DISK_FULL));
+        drop(chunks);
+        assert_eq!(usage.free(), 1 << 20);
+    }
+
+    #[test]
+    fn what_is_zeroed_piece_by_piece_becomes_a_hole() {
+        let mut chunks = Chunks::new(Usage::new(1 << 20));
+        chunks.write(0, &[1; 2 * CHUNK as usize]).unwrap();
+        chunks.zero(0, CHUNK / 2);
+        chunks.zero(CHUNK / 2, CHUNK / 2);
+        assert_eq!(chunks.ranges(0, u64::MAX, 10), [(CHUNK, CHUNK)]);
     }
 
     #[test]
