@@ -3,6 +3,7 @@
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
+    time::Duration,
 };
 
 use rustix::{
@@ -56,6 +57,10 @@ struct Opened {
 const PATH: OFlags = OFlags::PATH;
 /// Never wait for the other end of a fifo, never take a terminal.
 const CALM: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// How long somebody who has a lease is waited for.
+const LEASE_PAUSE: Duration = Duration::from_millis(20);
+const LEASE_TRIES: u32 = 100;
 
 impl Inner {
     /// Opens; where that fails, a reparse point may be the reason.
@@ -236,7 +241,7 @@ impl Inner {
             _ => access(how.rights),
         };
         let mut path_only = false;
-        let mut result = self.root.open(disk, flags | access, Mode::empty());
+        let mut result = patiently(|| self.root.open(disk, flags | access, Mode::empty()));
         match result {
             Err(Errno::ISDIR) => {
                 if how.want == Want::File {
@@ -343,6 +348,18 @@ impl Inner {
         }
         Ok(None)
     }
+}
+
+/// Opens what another program may have a lease on (F_SETLEASE): the system tells it, and says that the file is
+/// not to be had yet. It has a moment to give it up, not the 45 seconds that the system would let it have.
+fn patiently(open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
+    for _ in 0..LEASE_TRIES {
+        match open() {
+            Err(Errno::AGAIN) => std::thread::sleep(LEASE_PAUSE),
+            other => return other,
+        }
+    }
+    open()
 }
 
 /// Makes a file or directory that does not exist yet.
