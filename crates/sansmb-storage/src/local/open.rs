@@ -45,6 +45,8 @@ struct How {
     no_follow: bool,
     /// How many files were made when this began.
     made: u64,
+    /// Whether there is time to wait for other programs.
+    may_wait: bool,
 }
 
 /// What was opened.
@@ -86,7 +88,8 @@ impl Inner {
             return Err(NtStatus::INTERNAL_ERROR.into());
         };
         let made = self.making.done();
-        let how = How { want: *want, rights: *rights, no_follow: *no_follow, made };
+        let how =
+            How { want: *want, rights: *rights, no_follow: *no_follow, made, may_wait: scan == Scan::Any };
         let Some((name, parents)) = path.split_last() else {
             if *existence == Existence::MustNotExist {
                 return Err(NtStatus::OBJECT_NAME_COLLISION.into());
@@ -231,7 +234,7 @@ impl Inner {
     }
 
     /// Opens what is at a path on disk; `None` where nothing is.
-    fn open_existing(&self, disk: &[u8], how: How) -> Result<Option<Opened>, NtStatus> {
+    fn open_existing(&self, disk: &[u8], how: How) -> Result<Option<Opened>, Fail> {
         let mut flags = CALM;
         flags.set(OFlags::NOFOLLOW, how.no_follow);
         let access = match how.want {
@@ -241,11 +244,11 @@ impl Inner {
             _ => access(how.rights),
         };
         let mut path_only = false;
-        let mut result = patiently(|| self.root.open(disk, flags | access, Mode::empty()));
+        let mut result = patiently(how.may_wait, || self.root.open(disk, flags | access, Mode::empty()));
         match result {
             Err(Errno::ISDIR) => {
                 if how.want == Want::File {
-                    return Err(NtStatus::FILE_IS_A_DIRECTORY);
+                    return Err(NtStatus::FILE_IS_A_DIRECTORY.into());
                 }
                 result = self.root.open(disk, flags | OFlags::DIRECTORY, Mode::empty());
             }
@@ -256,7 +259,7 @@ impl Inner {
                         path_only = true;
                         result = Ok(fd);
                     }
-                    Ok(_) => return Err(NtStatus::NOT_A_DIRECTORY),
+                    Ok(_) => return Err(NtStatus::NOT_A_DIRECTORY.into()),
                     Err(errno) => result = Err(errno),
                 }
             }
@@ -273,18 +276,19 @@ impl Inner {
         let fd = match result {
             Ok(fd) => fd,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-            Err(errno) => return Err(resolve_status(errno)),
+            Err(Errno::AGAIN) if !how.may_wait => return Err(Fail::Later),
+            Err(errno) => return Err(resolve_status(errno).into()),
         };
-        let stat = Stat::of(fd.as_fd()).map_err(status)?;
+        let stat = Stat::of(fd.as_fd())?;
         match (stat.kind(), how.want) {
-            (FileType::RegularFile, Want::Directory) => Err(NtStatus::NOT_A_DIRECTORY),
-            (FileType::Directory, Want::File) => Err(NtStatus::FILE_IS_A_DIRECTORY),
+            (FileType::RegularFile, Want::Directory) => Err(NtStatus::NOT_A_DIRECTORY.into()),
+            (FileType::Directory, Want::File) => Err(NtStatus::FILE_IS_A_DIRECTORY.into()),
             (FileType::RegularFile, _) if how.rights.write && self.options.read_only => {
-                Err(NtStatus::MEDIA_WRITE_PROTECTED)
+                Err(NtStatus::MEDIA_WRITE_PROTECTED.into())
             }
             (FileType::RegularFile | FileType::Directory, _) => Ok(Some(Opened { fd, stat, path_only })),
             (FileType::Symlink, _) if how.no_follow => Ok(Some(Opened { fd, stat, path_only })),
-            _ => Err(NtStatus::ACCESS_DENIED),
+            _ => Err(NtStatus::ACCESS_DENIED.into()),
         }
     }
 
@@ -352,8 +356,8 @@ impl Inner {
 
 /// Opens what another program may have a lease on (F_SETLEASE): the system tells it, and says that the file is
 /// not to be had yet. It has a moment to give it up, not the 45 seconds that the system would let it have.
-fn patiently(open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
-    for _ in 0..LEASE_TRIES {
+fn patiently(may_wait: bool, open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
+    for _ in 0..if may_wait { LEASE_TRIES } else { 0 } {
         match open() {
             Err(Errno::AGAIN) => std::thread::sleep(LEASE_PAUSE),
             other => return other,
