@@ -147,6 +147,11 @@ impl Response {
         self.conn
     }
 
+    /// Whether it answers the request, which otherwise only hears that its answer takes a while.
+    pub fn is_final(&self) -> bool {
+        !matches!(self.answer, Answer::Pend(_))
+    }
+
     /// Whether it changes sessions or tree connects, and so has to go through
     /// [`Response::deliver_with`].
     pub fn needs_sessions(&self) -> bool {

@@ -221,6 +221,10 @@ impl FileServer {
         }
         let wish = &creating.wish;
         let key = PathKey::new(creating.share.volume, &wish.path);
+        // While it waited its lease may have got another file, and this one's name may be free.
+        if let Err(status) = self.check_lease_name(wish, &creating.origin, &key) {
+            return self.refuse(*creating, None, status);
+        }
         if self.nodes.is_beneath_doomed(&key) {
             return self.refuse(*creating, None, NtStatus::DELETE_PENDING);
         }

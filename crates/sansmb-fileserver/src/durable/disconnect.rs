@@ -98,13 +98,13 @@ impl FileServer {
         allowed: bool,
     ) -> Vec<OpenId> {
         let Some(waiting) = self.durables.on.get(&node) else { return Vec::new() };
-        let touches = Stat::of(needed) == Stat::No;
-        let loses = |id: &OpenId| {
-            let writes = match self.held(*id).lease {
-                None => true,
-                Some(lease) => lease.state.contains(LeaseState::WRITE_CACHING),
-            };
-            !allowed || touches && (overwrites || writes)
+        let stat = Stat::of(needed);
+        let loses = |id: &OpenId| match self.held(*id).lease {
+            _ if !allowed => true,
+            None => stat != Stat::Yes,
+            Some(lease) => {
+                stat == Stat::No && (overwrites || lease.state.contains(LeaseState::WRITE_CACHING))
+            }
         };
         let durable =
             |id: &OpenId| self.opens.get(id).is_some_and(|open| open.lasting.level == Level::Durable);

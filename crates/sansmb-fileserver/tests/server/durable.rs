@@ -201,6 +201,25 @@ fn only_so_many_opens_wait() {
 }
 
 #[test]
+fn what_waits_and_deletes_its_file_is_gone_before_somebody_looks_at_its_descriptor() {
+    let mut world = World::new();
+    let mut alice = world.client_from(1, "alice");
+    let going = ALONE.options(CreateOptions::DELETE_ON_CLOSE);
+    let response = alice.create(&mut world, "f", Create { contexts: &[V1], ..going });
+    assert!(durable(&response));
+    world.drop_client(&alice);
+    let mut bob = world.client_from(2, "bob");
+    // Nobody is there to be told that the oplock breaks: the open ends, and takes its file with it.
+    let response = bob.create(&mut world, "f", ALL.access(AccessMask::READ_CONTROL));
+    assert_eq!(response.body::<CreateResponse<'_>>().create_action, CreateAction::CREATED);
+    assert_eq!(world.files.counters().nodes, 1);
+    let file = bob.open(&mut world, "f", open());
+    assert_eq!(bob.write(&mut world, file, 0, b"there"), NtStatus::SUCCESS);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
 fn a_resilient_open_waits_without_an_oplock() {
     let mut world = World::new();
     let mut alice = world.client();

@@ -182,6 +182,22 @@ fn what_waits_for_its_own_client_is_not_done_when_that_goes() {
 }
 
 #[test]
+fn o20_what_waited_while_its_key_got_another_file_makes_none() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.client(), world.client());
+    let (file, _) = alice.lease(&mut world, "file", ALL, lease(1, RWH));
+    let id = bob.send_lease(&mut world, "file", ALL, lease(2, RWH));
+    assert_eq!(alice.broken_lease(&mut world), (key(1), RWH, RH, true));
+    bob.lease(&mut world, "other", ALL, lease(2, RWH));
+    assert_eq!(alice.rename(&mut world, file, "away", false), NtStatus::SUCCESS);
+    assert_eq!(alice.give_up_lease(&mut world, 1, RH), NtStatus::SUCCESS);
+    assert_eq!(bob.answer(&mut world, id).status(), NtStatus::INVALID_PARAMETER);
+    assert_eq!(bob.create_status(&mut world, "file", open()), NtStatus::OBJECT_NAME_NOT_FOUND);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
 fn renaming_and_deleting_wait_for_kept_handles() {
     let mut world = World::new();
     let (mut alice, mut bob) = (world.client(), world.client());

@@ -5,6 +5,7 @@ mod common;
 mod create;
 mod directories;
 mod durable;
+mod dying;
 mod eas;
 mod extents;
 mod info;

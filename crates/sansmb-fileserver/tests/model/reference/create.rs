@@ -53,13 +53,6 @@ impl Reference {
         if create.delete_on_close && !creating.access().contains(AccessMask::DELETE) {
             return self.answer(client, request, NtStatus::INVALID_PARAMETER);
         }
-        // [MS-SMB2] 3.3.5.9.11: a key belongs to one name.
-        if let Some(lease) = self.lease_asked(&creating)
-            && !self.leases[&lease].delete_on_close
-            && self.lease_name(lease) != create.name
-        {
-            return self.answer(client, request, NtStatus::INVALID_PARAMETER);
-        }
         self.next.push(Todo::LookUp(creating));
     }
 
@@ -67,6 +60,13 @@ impl Reference {
         let Creating { request, client, create, .. } = creating;
         if !self.connected[client] {
             return;
+        }
+        // [MS-SMB2] 3.3.5.9.11: a key belongs to one name.
+        if let Some(lease) = self.lease_asked(&creating)
+            && !self.leases[&lease].delete_on_close
+            && self.lease_name(lease) != create.name
+        {
+            return self.answer(client, request, NtStatus::INVALID_PARAMETER);
         }
         let found = self.names.get(create.name).copied();
         if found.is_some_and(|name| name.doomed) {

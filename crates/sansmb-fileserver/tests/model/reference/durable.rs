@@ -70,13 +70,15 @@ impl Reference {
         overwrites: bool,
         allowed: bool,
     ) -> Vec<Request> {
-        let touches = !caching::looks_only(needed, AccessMask::READ_CONTROL);
         let waiting = self.opens.iter().filter(|(id, open)| {
             open.file == file && open.lasting.until.is_some() && self.holder_of(**id) != own
         });
         let loses = |id: Request| {
             let writes = self.state_of(id).contains(LeaseState::WRITE_CACHING);
             let oplock = self.opens[&id].lease.is_none();
+            // A batch oplock protects the security descriptor, too.
+            let spared = if oplock { AccessMask::empty() } else { AccessMask::READ_CONTROL };
+            let touches = !caching::looks_only(needed, spared);
             !allowed || touches && (overwrites || writes || oplock)
         };
         waiting.map(|(id, _)| *id).filter(|id| loses(*id)).collect()

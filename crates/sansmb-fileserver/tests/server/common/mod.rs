@@ -8,7 +8,7 @@ use std::{
 
 use sansmb::{
     auth::{Acceptor, AuthError, Identity, IdentityKind, Mechanism, SessionKey, Step},
-    server::{ConnId, EncryptionPolicy, Server, ServerConfig},
+    server::{ConnId, EncryptionPolicy, Event, Server, ServerConfig},
     time::{Instant, Now},
     wire::*,
 };
@@ -75,6 +75,19 @@ pub(crate) struct World {
     pub(crate) client_capabilities: Capabilities,
     /// What the server was started with.
     config: FileServerConfig,
+    /// What happened, to be played again.
+    pub(crate) tape: Vec<Recorded>,
+    /// Requests that the file server has not answered.
+    pub(crate) owed: usize,
+}
+
+/// Something that happened to the server.
+#[derive(Debug, Clone)]
+pub(crate) enum Recorded {
+    /// A client said this; its line was opened when it said its first word.
+    Frame(ConnId, Vec<u8>),
+    Gone(ConnId),
+    Passed(Duration),
 }
 
 /// One message from the server.
@@ -133,6 +146,8 @@ impl World {
             partial: BTreeMap::new(),
             client_capabilities: Capabilities::LARGE_MTU | Capabilities::DIRECTORY_LEASING,
             now: Now { mono: Instant::ORIGIN, wall: FileTime(0x01D0_0000_0000_0000) },
+            tape: Vec::new(),
+            owed: 0,
         }
     }
 
@@ -163,6 +178,11 @@ impl World {
         let mut random = CounterRandom::default();
         loop {
             if let Some(event) = self.server.poll_event() {
+                let asks = !matches!(
+                    event,
+                    Event::Cancel { .. } | Event::SessionEnded { .. } | Event::Closed { .. }
+                );
+                self.owed += usize::from(asks);
                 self.files.handle(event, self.now, &mut random);
             } else if let Some(action) = self.files.poll_action() {
                 match action {
@@ -172,7 +192,10 @@ impl World {
                         self.held_store.push_back((store, id, job));
                     }
                     Action::Store { store, id, job } => self.run_store(&store, id, job),
-                    Action::Respond(response) => response.deliver_to(&mut self.server),
+                    Action::Respond(response) => {
+                        self.owed -= usize::from(response.is_final());
+                        response.deliver_to(&mut self.server);
+                    }
                     Action::Break(notice) => {
                         if let Err(undelivered) = notice.deliver_to(&mut self.server) {
                             self.files.break_undelivered(undelivered, self.now);
@@ -217,6 +240,7 @@ impl World {
 
     /// Lets time pass.
     pub(crate) fn advance(&mut self, by: Duration) {
+        self.tape.push(Recorded::Passed(by));
         self.now.mono = self.now.mono.after(by);
         self.files.handle_timeout(self.now);
         self.settle();
@@ -396,10 +420,43 @@ impl World {
 
     /// Closes a client's transport.
     pub(crate) fn drop_client(&mut self, client: &Client) {
-        self.server.eof(client.conn);
+        self.cut(client.conn);
+    }
+
+    /// Closes a transport.
+    pub(crate) fn cut(&mut self, conn: ConnId) {
+        self.tape.push(Recorded::Gone(conn));
+        self.server.eof(conn);
         self.settle();
-        self.server.remove(client.conn);
+        self.server.remove(conn);
         self.settle();
+    }
+
+    /// Connections that were opened.
+    pub(crate) fn conns(&self) -> Vec<ConnId> {
+        self.partial.keys().copied().collect()
+    }
+
+    /// Bytes come from a client.
+    pub(crate) fn input(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        self.server.handle_input(conn, &bytes, self.now);
+        self.tape.push(Recorded::Frame(conn, bytes));
+        self.settle();
+    }
+
+    /// Lets something happen that was recorded.
+    pub(crate) fn play(&mut self, recorded: &Recorded) {
+        match recorded {
+            Recorded::Frame(conn, bytes) => {
+                if !self.partial.contains_key(conn) {
+                    assert_eq!(self.server.open(self.now), *conn);
+                    self.partial.insert(*conn, Vec::new());
+                }
+                self.input(*conn, bytes.clone());
+            }
+            Recorded::Gone(conn) => self.cut(*conn),
+            Recorded::Passed(by) => self.advance(*by),
+        }
     }
 
     /// Checks that nothing is left once all clients are gone.
@@ -464,8 +521,7 @@ impl Client {
     pub(crate) fn send_frame(&mut self, world: &mut World, message: &[u8]) {
         let mut frame = (message.len() as u32).to_be_bytes().to_vec();
         frame.extend_from_slice(message);
-        world.server.handle_input(self.conn, &frame, world.now);
-        world.settle();
+        world.input(self.conn, frame);
     }
 
     /// A request's message, to be spoilt and sent by [`Client::send_frame`].
