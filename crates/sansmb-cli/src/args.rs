@@ -69,9 +69,9 @@ pub(crate) enum Command {
 pub(crate) struct Serve {
     /// The folder to serve as `share`; without any share, the current one
     pub(crate) path: Option<PathBuf>,
-    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt, and
-    /// with :abe without what the user may not read
-    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt][:abe]")]
+    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt, with :abe
+    /// without what the user may not read, and with :ca for handles that outlive the server
+    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt][:abe][:ca]")]
     pub(crate) share: Vec<ShareArg>,
     /// Serve an empty share that is kept in memory
     #[arg(long, value_name = "NAME")]
@@ -103,6 +103,9 @@ pub(crate) struct Serve {
     /// Whether to encrypt [default: enabled]
     #[arg(long, value_enum)]
     pub(crate) encryption: Option<Encryption>,
+    /// Where to keep what :ca needs after a restart [default: $XDG_STATE_HOME/sansmb, ~/.local/state/sansmb]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Read all this from a file; see serve.example.toml
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,

@@ -138,6 +138,8 @@ impl Bench {
             .arg(&self.program)
             .args(["serve", "--config"])
             .arg(file)
+            // Each keeps its own state.
+            .env("XDG_STATE_HOME", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.join("sansmb.log"))?)

@@ -28,7 +28,7 @@ pub struct Share {
 pub(super) struct Inner {
     pub(super) handle: Arc<Handle>,
     pub(super) tree: TreeRef,
-    about: TreeConnectResponse,
+    pub(super) about: TreeConnectResponse,
     pub(super) max_read: u32,
     pub(super) max_write: u32,
     pub(super) max_transact: u32,

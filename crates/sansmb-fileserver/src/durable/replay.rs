@@ -48,17 +48,13 @@ impl FileServer {
         if open.closing.is_some() {
             return Ok(None);
         }
-        let persistent = open.lasting.level == Level::Persistent;
-        let waits = persistent && open.lasting.until.is_some();
-        if waits && !origin.replay {
-            return Err(NtStatus::FILE_NOT_AVAILABLE);
-        }
-        if !made.replayable || waits {
-            let promised = persistent && origin.replay && asked.persistent() && share.continuously_available;
-            return if promised { self.promised_before(id, open, origin, wish, asked) } else { Ok(None) };
-        }
         if !origin.replay {
-            return Err(NtStatus::DUPLICATE_OBJECTID);
+            return if made.replayable { Err(NtStatus::DUPLICATE_OBJECTID) } else { Ok(None) };
+        }
+        let persistent = open.lasting.level == Level::Persistent;
+        if !made.replayable || persistent && open.lasting.until.is_some() {
+            let promised = persistent && asked.persistent() && share.continuously_available;
+            return if promised { self.promised_before(id, open, origin, wish, asked) } else { Ok(None) };
         }
         if !made.is_by(self.identity(origin)) {
             return Err(NtStatus::ACCESS_DENIED);

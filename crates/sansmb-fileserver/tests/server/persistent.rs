@@ -464,7 +464,7 @@ fn a_create_is_replayed_under_its_guid_after_a_restart() {
     let file = file_of(&alice.create(&mut world, "f", how));
     world.restart();
     let mut alice = world.client_from(ALICE, "alice");
-    assert_eq!(alice.create_status(&mut world, "f", how), NtStatus::FILE_NOT_AVAILABLE, "it is no replay");
+    assert_eq!(alice.create_status(&mut world, "f", how), NtStatus::DUPLICATE_OBJECTID, "it is no replay");
     alice.replay = true;
     let other = how.share(ShareAccess::READ);
     assert_eq!(alice.create_status(&mut world, "f", other), NtStatus::CONTEXT_MISMATCH);

@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) users: Vec<User>,
     pub(super) administrators: Vec<String>,
     pub(super) machine_sid: Option<Sid>,
+    /// Where to keep what is needed after a restart.
+    pub(super) state: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +56,27 @@ pub(super) struct Share {
     pub(super) change_notify: bool,
     /// Whether files have named streams.
     pub(super) streams: bool,
+    /// Handles outlive the server.
+    pub(super) continuously_available: bool,
+}
+
+impl Share {
+    /// A share with nothing special about it.
+    fn new(name: impl Into<String>, source: Source) -> Self {
+        Self {
+            name: name.into(),
+            comment: String::new(),
+            source,
+            read_only: false,
+            encrypt: false,
+            abe: false,
+            guest: false,
+            users: Vec::new(),
+            change_notify: true,
+            streams: true,
+            continuously_available: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +139,7 @@ impl From<Encryption> for EncryptionPolicy {
     }
 }
 
-/// `NAME=PATH[:ro][:encrypt][:abe]`
+/// `NAME=PATH[:ro][:encrypt][:abe][:ca]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShareArg {
     name: String,
@@ -124,6 +147,7 @@ pub(crate) struct ShareArg {
     read_only: bool,
     encrypt: bool,
     abe: bool,
+    continuously_available: bool,
 }
 
 impl FromStr for ShareArg {
@@ -131,8 +155,9 @@ impl FromStr for ShareArg {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, mut path) =
-            text.split_once('=').ok_or("it is NAME=PATH, with :ro, :encrypt and :abe behind")?;
+            text.split_once('=').ok_or("it is NAME=PATH, with :ro, :encrypt, :abe and :ca behind")?;
         let (mut read_only, mut encrypt, mut abe) = (false, false, false);
+        let mut continuously_available = false;
         loop {
             if let Some(rest) = path.strip_suffix(":ro") {
                 (path, read_only) = (rest, true);
@@ -140,6 +165,8 @@ impl FromStr for ShareArg {
                 (path, encrypt) = (rest, true);
             } else if let Some(rest) = path.strip_suffix(":abe") {
                 (path, abe) = (rest, true);
+            } else if let Some(rest) = path.strip_suffix(":ca") {
+                (path, continuously_available) = (rest, true);
             } else {
                 break;
             }
@@ -147,7 +174,8 @@ impl FromStr for ShareArg {
         if path.is_empty() {
             return Err("there is no path in it");
         }
-        Ok(Self { name: name.to_owned(), path: path.into(), read_only, encrypt, abe })
+        let (name, path) = (name.to_owned(), path.into());
+        Ok(Self { name, path, read_only, encrypt, abe, continuously_available })
     }
 }
 
@@ -211,6 +239,7 @@ struct ConfigFile {
     #[serde(default)]
     administrators: Vec<String>,
     machine_sid: Option<String>,
+    state: Option<PathBuf>,
     #[serde(default)]
     share: Vec<ShareEntry>,
     #[serde(default)]
@@ -241,6 +270,8 @@ struct ShareEntry {
     change_notify: bool,
     #[serde(default = "yes")]
     streams: bool,
+    #[serde(default)]
+    continuous_availability: bool,
 }
 
 fn yes() -> bool {
@@ -292,6 +323,7 @@ impl Plan {
             users: Vec::new(),
             administrators: file.administrators,
             machine_sid: None,
+            state: args.state.clone().or(file.state),
         };
         if let Some(text) = &file.machine_sid {
             let sid = text.parse().map_err(|why| in_file(format!("machine-sid {text:?}: {why}")))?;
@@ -309,31 +341,20 @@ impl Plan {
     }
 
     fn take_arguments(&mut self, args: &Serve) {
-        let share = |name: &str, source, read_only, encrypt, abe| Share {
-            name: name.to_owned(),
-            comment: String::new(),
-            source,
-            read_only,
-            encrypt,
-            abe,
-            guest: false,
-            users: Vec::new(),
-            change_notify: true,
-            streams: true,
-        };
         for arg in &args.share {
-            let source = Source::Folder(arg.path.clone());
-            self.shares.push(share(&arg.name, source, arg.read_only, arg.encrypt, arg.abe));
+            self.shares.push(Share {
+                read_only: arg.read_only,
+                encrypt: arg.encrypt,
+                abe: arg.abe,
+                continuously_available: arg.continuously_available,
+                ..Share::new(&arg.name, Source::Folder(arg.path.clone()))
+            });
         }
-        for name in &args.memory {
-            self.shares.push(share(name, Source::Memory, false, false, false));
-        }
+        self.shares.extend(args.memory.iter().map(|name| Share::new(name, Source::Memory)));
         match &args.path {
-            Some(path) => {
-                self.shares.insert(0, share("share", Source::Folder(path.clone()), false, false, false))
-            }
+            Some(path) => self.shares.insert(0, Share::new("share", Source::Folder(path.clone()))),
             None if self.shares.is_empty() => {
-                self.shares.push(share("share", Source::Folder(".".into()), false, false, false));
+                self.shares.push(Share::new("share", Source::Folder(".".into())));
             }
             None => {}
         }
@@ -434,6 +455,7 @@ impl ShareEntry {
             users: self.users,
             change_notify: self.change_notify,
             streams: self.streams,
+            continuously_available: self.continuous_availability,
         })
     }
 }
@@ -463,6 +485,8 @@ mod tests {
         assert_eq!((share.name.as_str(), share.path.to_str()), ("docs", Some("/srv/docs")));
         assert!(share.read_only && share.encrypt && !share.abe);
         assert!(arg("docs=/srv/docs:abe").abe);
+        let share = arg("docs=/srv/docs:ca:ro");
+        assert!(share.continuously_available && share.read_only);
         let share = arg("d=C:\\docs:encrypt");
         assert_eq!(share.path.to_str(), Some("C:\\docs"));
         assert!(!share.read_only && share.encrypt);
@@ -486,7 +510,7 @@ mod tests {
         let file: ConfigFile = toml::from_str(text).unwrap();
         assert!(file.name.is_some() && file.listen.is_some() && file.runtime.is_some());
         assert!(file.min_dialect.is_some() && file.max_dialect.is_some());
-        assert!(file.signing.is_some() && file.encryption.is_some());
+        assert!(file.signing.is_some() && file.encryption.is_some() && file.state.is_some());
         assert!(file.share.len() >= 3 && file.user.len() >= 2);
         file.share.into_iter().for_each(|entry| drop(entry.share().unwrap()));
         file.user.into_iter().for_each(|entry| drop(entry.user().unwrap()));

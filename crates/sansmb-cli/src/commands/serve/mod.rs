@@ -3,6 +3,7 @@
 mod announce;
 mod config;
 mod interfaces;
+mod state;
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +42,7 @@ pub(super) fn run(args: &Serve, interrupt: &Interrupt) -> Result<()> {
     let addr = resolve(&plan.listen)?;
     let (server, mut files) = settings_of(&plan)?;
     files.interfaces = interfaces::reachable(addr);
+    files.store = state::store(&plan)?;
     let serve = Serving { plan: &plan, made_up: made_up.is_some(), addr, interrupt };
     match plan.runtime {
         RuntimeKind::Tokio => plan.runtime.block_on(serve.on(&TokioRuntime, server, files)),
@@ -131,6 +133,7 @@ fn share_config(plan: &Plan, share: &Share, storage: Arc<dyn Storage>) -> ShareC
     config.change_notify = share.change_notify;
     config.named_streams = share.streams;
     config.access_based_enumeration = share.abe;
+    config.continuously_available = share.continuously_available;
     config.access = match share.users.as_slice() {
         _ if share.guest || (plan.guest && share.users.is_empty()) => Access::Guests,
         [] => Access::Users,
