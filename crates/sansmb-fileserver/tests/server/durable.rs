@@ -355,3 +355,56 @@ fn o19_what_never_was_durable_cannot_be_claimed() {
         assert_eq!(status, NtStatus::OBJECT_NAME_NOT_FOUND);
     }
 }
+
+#[test]
+fn a_leased_stream_is_reconnected_under_its_own_name() {
+    let mut world = World::new();
+    let mut alice = world.client_from(1, "alice");
+    let response = alice.create(&mut world, "f:s", Create { contexts: &[V1, lease(1)], ..LEASED });
+    assert!(durable(&response));
+    let claim = [CreateContext::DurableHandleReconnect(file_of(&response)), lease(1)];
+    world.drop_client(&alice);
+    let mut alice = world.client_from(1, "alice");
+    for other in ["f", "f:t", "g:s"] {
+        assert_eq!(alice.reconnect(&mut world, other, &claim).status(), NtStatus::INVALID_PARAMETER);
+    }
+    assert_eq!(alice.reconnect(&mut world, "F:S", &claim).status(), NtStatus::SUCCESS);
+}
+
+#[test]
+fn a_write_that_does_not_show_yet_does_not_show_at_the_reconnect() {
+    let mut world = World::new();
+    let mut alice = world.client();
+    alice.put(&mut world, "f", b"old");
+    let early = FileTime(126_227_808_000_000_000);
+    let file = alice.open(&mut world, "f", open());
+    let info = fscc::FileBasicInfo { last_write_time: early, ..Default::default() };
+    assert_eq!(alice.set(&mut world, file, &info), NtStatus::SUCCESS);
+    alice.close(&mut world, file);
+    let file = alice.open_durable(&mut world, "f");
+    assert_eq!(alice.write(&mut world, file, 0, b"new"), NtStatus::SUCCESS);
+    world.drop_client(&alice);
+    let mut alice = world.client();
+    let response = alice.reconnect(&mut world, "f", &[CreateContext::DurableHandleReconnect(file)]);
+    assert_eq!(response.body::<CreateResponse<'_>>().last_write_time, early);
+}
+
+#[test]
+fn an_open_that_waits_ends_when_what_it_caches_is_taken_away() {
+    let mut world = World::new();
+    let mut bob = world.client_from(2, "bob");
+    let theirs = bob.open(&mut world, "f", ALL);
+    let mut alice = world.client_from(1, "alice");
+    let response = alice.create(&mut world, "f", Create { contexts: &[V1, lease(1)], ..LEASED });
+    assert!(durable(&response));
+    world.drop_client(&alice);
+    assert_eq!(bob.read(&mut world, theirs, 0, 1), Err(NtStatus::END_OF_FILE));
+    assert_eq!(world.files.counters().disconnected, 1, "reading takes nothing away");
+    assert_eq!(bob.write(&mut world, theirs, 0, b"x"), NtStatus::SUCCESS);
+    assert_eq!(world.files.counters().disconnected, 0);
+    let mut alice = world.client_from(1, "alice");
+    let claim = [CreateContext::DurableHandleReconnect(file_of(&response)), lease(1)];
+    assert_eq!(alice.reconnect(&mut world, "f", &claim).status(), NtStatus::OBJECT_NAME_NOT_FOUND);
+    world.close_all();
+    world.assert_empty();
+}

@@ -627,3 +627,23 @@ fn writes_to_an_available_share_are_on_stable_storage() {
     world.run_all();
     assert_eq!(alice.answer(&mut world, id).status(), NtStatus::SUCCESS);
 }
+
+#[test]
+fn a_promised_open_stays_when_what_it_caches_is_taken_away() {
+    let (mut world, _) = available();
+    let mut bob = world.client_from(2, "bob");
+    let theirs = bob.open(&mut world, "f", ALL);
+    let mut alice = world.client_from(ALICE, "alice");
+    let wish = CreateContext::RequestLeaseV2(lease(1, RH));
+    let how = Create { contexts: &[persistent(0), wish], oplock: OplockLevel::LEASE, ..ALL };
+    let (file, granted) = leased(&alice.create(&mut world, "f", how));
+    assert_eq!(granted.state, RH);
+    world.drop_client(&alice);
+    assert_eq!(bob.write(&mut world, theirs, 0, b"x"), NtStatus::SUCCESS);
+    let how = Create { contexts: &[claim(file), wish], oplock: OplockLevel::LEASE, ..open() };
+    world.restart();
+    let mut alice = world.client_from(ALICE, "alice");
+    let (again, left) = leased(&alice.create(&mut world, "f", how));
+    assert_eq!(left.state, LeaseState::empty(), "it learns of it when it comes back");
+    assert_eq!(alice.read(&mut world, again, 0, 9), Ok(b"x".to_vec()));
+}

@@ -1,10 +1,12 @@
 //! Everything at once, in any order, with storage that fails now and then: whatever happens, nothing
 //! is left when the clients are gone.
 
-use sansmb::wire::{fscc::*, fsctl::*, *};
-use sansmb_fileserver::Limits;
+use std::time::Duration;
 
-use crate::common::{Client, World, requests::*};
+use sansmb::wire::{fscc::*, fsctl::*, *};
+use sansmb_fileserver::{FileServerConfig, Limits};
+
+use crate::common::{Client, World, requests::*, store::MapStore};
 
 /// A small generator, so that a failing run can be repeated.
 struct Dice(u64);
@@ -55,6 +57,14 @@ impl Player {
             ]),
             ..ALL
         };
+        let lasts = [CreateContext::DurableHandleRequestV2 {
+            timeout: dice.roll(3) as u32 * 1000,
+            flags: DurableFlags::PERSISTENT,
+            create_guid: Guid([dice.roll(256) as u8; 16]),
+        }];
+        let contexts = if dice.roll(2) == 0 { &lasts[..] } else { &[] };
+        let oplock = dice.one(&[OplockLevel::NONE, OplockLevel::II, OplockLevel::BATCH]);
+        let how = if world.lasting { Create { contexts, oplock, ..how } } else { how };
         let id = self.client.send_create(world, dice.one(&NAMES), how);
         self.creating.push(id);
     }
@@ -184,53 +194,102 @@ fn set(client: &mut Client, world: &mut World, file_id: FileId, class: FileInfoC
     client.send(world, Command::SET_INFO, &request);
 }
 
+fn limits() -> Limits {
+    Limits { waiting_per_connection: 5, notify_buffer: 300, ..Limits::default() }
+}
+
 #[test]
 fn nothing_is_left_after_a_storm() {
     for seed in 1_u64..=150 {
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let limits = Limits { waiting_per_connection: 5, notify_buffer: 300, ..Limits::default() };
-        let mut world = World::with_limits(limits);
-        let mut players: Vec<Player> = (0..3).map(|_| Player::new(&mut world)).collect();
-        world.hold = true;
-        for _ in 0..200 {
-            let who = dice.roll(players.len());
-            match dice.roll(100) {
-                0 => {
-                    // Somebody's line drops, and somebody else comes.
-                    let gone = players.swap_remove(who);
-                    world.server.eof(gone.client.conn);
-                    world.settle();
-                    players.push(Player::new(&mut world));
-                }
-                1 => {
-                    let client = &mut players[who].client;
-                    client.send(&mut world, Command::TREE_DISCONNECT, &EmptyBody::default());
-                    players[who].files.clear();
-                    let client = &mut players[who].client;
-                    client.tree = client.tree_connect(&mut world, r"\\server\share").header.tree_id;
-                }
-                2 => {
-                    players[who].client.send(&mut world, Command::LOGOFF, &EmptyBody::default());
-                    players[who] = Player::new(&mut world);
-                }
-                3..=5 if !world.held.is_empty() => {
-                    let at = dice.roll(world.held.len());
-                    // A handle that cannot be given back is lost to the storage, not to us.
-                    world.fail_held(at, dice.one(&[NtStatus::DISK_FULL, NtStatus::ACCESS_DENIED]));
-                }
-                6..=50 if !world.held.is_empty() => {
-                    let at = dice.roll(world.held.len());
-                    world.run_held(at);
-                }
-                _ => players[who].act(&mut world, &mut dice),
-            }
-            players[who].collect(&mut world);
-        }
-        world.close_all();
-        while !world.held.is_empty() {
-            let at = dice.roll(world.held.len());
-            world.run_held(at);
-        }
+        let mut world = World::with_limits(limits());
+        storm(&mut world, &mut dice, |_, _| {});
         world.assert_empty();
+    }
+}
+
+/// The same where opens are to outlive the server, which is killed now and then, and whose store fails.
+#[test]
+fn nothing_is_left_after_a_storm_that_ends_servers() {
+    let mut written = 0;
+    for seed in 1_u64..=150 {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let store = MapStore::new();
+        let mut world = World::with(|mut config| {
+            config.shares[0].continuously_available = true;
+            FileServerConfig { store: Some(store.clone()), limits: limits(), ..config }
+        });
+        world.client_capabilities |= Capabilities::PERSISTENT_HANDLES;
+        world.lasting = true;
+        for _ in 0..3 {
+            storm(&mut world, &mut dice, |world, dice| {
+                store.fails(dice.roll(20) == 0);
+                if dice.roll(3) == 0 {
+                    world.run_held_store();
+                }
+            });
+            if dice.roll(2) == 0 {
+                // What was to be written may or may not be.
+                world.write_held_records();
+            }
+            world.restart();
+        }
+        store.fails(false);
+        world.run_all();
+        world.run_all_store();
+        world.advance(Duration::from_secs(300));
+        world.assert_empty();
+        assert_eq!(store.len(), 0, "{seed}");
+        written += store.puts();
+    }
+    assert!(written > 1000, "{written}");
+}
+
+fn storm(world: &mut World, dice: &mut Dice, mut between: impl FnMut(&mut World, &mut Dice)) {
+    let mut players: Vec<Player> = (0..3).map(|_| Player::new(world)).collect();
+    (world.hold, world.hold_store) = (true, true);
+    for _ in 0..200 {
+        between(world, dice);
+        let who = dice.roll(players.len());
+        match dice.roll(100) {
+            0 => {
+                // Somebody's line drops, and somebody else comes.
+                let gone = players.swap_remove(who);
+                world.server.eof(gone.client.conn);
+                world.settle();
+                players.push(Player::new(world));
+            }
+            1 => {
+                let client = &mut players[who].client;
+                client.send(world, Command::TREE_DISCONNECT, &EmptyBody::default());
+                players[who].files.clear();
+                let client = &mut players[who].client;
+                client.tree = client.tree_connect(world, r"\\server\share").header.tree_id;
+            }
+            2 => {
+                players[who].client.send(world, Command::LOGOFF, &EmptyBody::default());
+                players[who] = Player::new(world);
+            }
+            3..=5 if !world.held.is_empty() => {
+                let at = dice.roll(world.held.len());
+                // A handle that cannot be given back is lost to the storage, not to us.
+                world.fail_held(at, dice.one(&[NtStatus::DISK_FULL, NtStatus::ACCESS_DENIED]));
+            }
+            6..=50 if !world.held.is_empty() => {
+                let at = dice.roll(world.held.len());
+                world.run_held(at);
+            }
+            _ => players[who].act(world, dice),
+        }
+        players[who].collect(world);
+    }
+    if world.lasting {
+        // The server ends as it stands.
+        return;
+    }
+    world.close_all();
+    while !world.held.is_empty() {
+        let at = dice.roll(world.held.len());
+        world.run_held(at);
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) now: Now,
     /// What clients say that they can do.
     pub(crate) client_capabilities: Capabilities,
+    /// Whether clients ask for opens that outlive the server.
+    pub(crate) lasting: bool,
     /// What the server was started with.
     config: FileServerConfig,
     /// What happened, to be played again.
@@ -138,6 +140,7 @@ impl World {
             server: Server::new(Arc::new(protocol)),
             files: FileServer::new(config.clone()),
             config,
+            lasting: false,
             hold: false,
             held: VecDeque::new(),
             hold_store: false,
@@ -162,9 +165,9 @@ impl World {
     }
 
     fn restart_holding(&mut self, hold: bool) {
-        let (now, client_capabilities) = (self.now, self.client_capabilities);
+        let (now, client_capabilities, lasting) = (self.now, self.client_capabilities, self.lasting);
         let fresh = Self::from_config(self.config.clone());
-        *self = Self { now, client_capabilities, hold, hold_store: hold, ..fresh };
+        *self = Self { now, client_capabilities, lasting, hold, hold_store: hold, ..fresh };
         self.settle();
     }
 
@@ -221,6 +224,14 @@ impl World {
         let (done, outcome) = mpsc::channel::<StoreOutcome>();
         store.submit(job, Box::new(move |outcome| done.send(outcome).unwrap()));
         self.files.stored(id, outcome.recv().unwrap(), self.now);
+    }
+
+    /// Runs one job of the store that is held, if there is one.
+    pub(crate) fn run_held_store(&mut self) {
+        if let Some((store, id, job)) = self.held_store.pop_front() {
+            self.run_store(&store, id, job);
+            self.settle();
+        }
     }
 
     /// Runs jobs of the store that are held, and those that they lead to.
