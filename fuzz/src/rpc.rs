@@ -1,17 +1,20 @@
-//! Remote procedure calls over a pipe, and the server service.
+//! Remote procedure calls over a pipe, and the stubs of the services.
+
+use std::fmt::Debug;
 
 use sansmb::{
     rpc::{
-        NdrReader, Pdu, RpcClient, RpcReply, RpcServer,
-        srvsvc::{
-            self, INTERFACE, SHARE_ENUM, ServerGetInfoResponse, ServerInfo, Share, ShareEnumResponse,
-            ShareGetInfoResponse, ShareKind, SrvsvcRequest,
-        },
+        FaultStatus, NdrReader, Pdu, RpcCall, RpcClient, RpcReply, RpcServer, SyntaxId,
+        lsarpc::{self, LsaRequest, PolicyClass},
+        srvsvc::{self, INTERFACE, SHARE_ENUM, ShareEnumResponse, SrvsvcRequest, UsageKind},
+        wkssvc::{self, WkssvcRequest},
     },
-    wire::Utf16Buf,
+    wire::DecodeError,
 };
 
 use crate::{memory::Budget, wire::print};
+
+static INTERFACES: [SyntaxId; 3] = [INTERFACE, wkssvc::INTERFACE, lsarpc::INTERFACE];
 
 /// The first byte says who listens, the second how often the rest comes: what costs too much for
 /// each byte shows when there are many.
@@ -32,11 +35,7 @@ fn repeats(times: u8) -> usize {
 
 /// A pipe server answers every call and keeps little.
 fn server(bytes: &[u8], times: u8) {
-    let name = Utf16Buf::new("share");
-    let server = ServerInfo { platform_id: 500, name: name.as_utf16(), ..Default::default() };
-    let share = Share { name: name.as_utf16(), kind: ShareKind(0), remark: name.as_utf16() };
-    let shares = [share; 8];
-    let mut pipe = RpcServer::new("\\PIPE\\srvsvc", &[INTERFACE]);
+    let mut pipe = RpcServer::new("\\PIPE\\srvsvc", &INTERFACES);
     if times & 64 == 0 {
         // Calls are out of reach for most inputs without this.
         pipe.received(&RpcClient::new(INTERFACE, 1 << 16).bind());
@@ -45,7 +44,7 @@ fn server(bytes: &[u8], times: u8) {
     for (at, part) in all.chunks(if times.is_multiple_of(2) { 4096 } else { usize::MAX }).enumerate() {
         pipe.received(part);
         while let Some(call) = pipe.poll_call() {
-            match srvsvc::answer(&call, &server, &shares) {
+            match echo(&call) {
                 Ok(stub) => pipe.respond(&call, &stub),
                 Err(status) => pipe.fault(&call, status),
             }
@@ -56,7 +55,7 @@ fn server(bytes: &[u8], times: u8) {
         while let Some(message) = pipe.read(100) {
             assert!(message.data.len() <= 100);
         }
-        assert_eq!(pipe.available(), (0, 0));
+        assert_eq!((pipe.available(), pipe.messages()), (0, 0));
     }
     if let Ok(pdu) = Pdu::decode(bytes) {
         print(&pdu);
@@ -64,6 +63,17 @@ fn server(bytes: &[u8], times: u8) {
         pdu.encode(&mut again);
         assert_eq!(Pdu::decode(&again), Ok(pdu));
     }
+}
+
+/// Answers with the arguments, as far as they were understood.
+fn echo(call: &RpcCall) -> Result<Vec<u8>, FaultStatus> {
+    let RpcCall { interface, opnum, stub, .. } = call;
+    let understood = match *interface {
+        INTERFACE => SrvsvcRequest::decode(*opnum, stub).map(|request| request.map(|it| it.encode())),
+        wkssvc::INTERFACE => WkssvcRequest::decode(*opnum, stub).map(|request| request.map(|it| it.encode())),
+        _ => LsaRequest::decode(*opnum, stub).map(|request| request.map(|it| it.encode())),
+    };
+    understood.map_err(|_| FaultStatus::BAD_STUB_DATA)?.ok_or(FaultStatus::OP_RNG_ERROR)
 }
 
 /// A pipe client ends every call, however strange the answers.
@@ -92,25 +102,82 @@ fn client(bytes: &[u8], times: u8, bound: bool) {
     }
 }
 
-/// The stubs of the server service.
+/// Whatever can be read comes out the same when it was written and is read again.
+fn twice<T: Debug + PartialEq>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    encode: impl Fn(&T) -> Vec<u8>,
+) {
+    if let Ok(value) = decode(bytes) {
+        print(&value);
+        let again = encode(&value);
+        assert_eq!(decode(&again), Ok(value));
+    }
+}
+
+/// The stubs of the services. Those that borrow are held against what is written of them.
 fn stubs(bytes: &[u8]) {
-    for opnum in [15, 16, 21] {
+    for opnum in [8, 9, 12, 15, 16, 21, 28, 36] {
         if let Ok(Some(request)) = SrvsvcRequest::decode(opnum, bytes) {
             print(&request);
             assert_eq!(request.opnum(), opnum);
             assert_eq!(SrvsvcRequest::decode(opnum, &request.encode()), Ok(Some(request)));
         }
     }
+    for opnum in [0, 2, 20] {
+        if let Ok(Some(request)) = WkssvcRequest::decode(opnum, bytes) {
+            print(&request);
+            assert_eq!(request.opnum(), opnum);
+            assert_eq!(WkssvcRequest::decode(opnum, &request.encode()), Ok(Some(request)));
+        }
+    }
+    for opnum in [0, 6, 7, 13, 14, 15, 44, 45, 46, 50, 57, 58, 68, 76, 77, 130] {
+        if let Ok(Some(request)) = LsaRequest::decode(opnum, bytes) {
+            print(&request);
+            assert_eq!(request.opnum(), opnum);
+            assert_eq!(LsaRequest::decode(opnum, &request.encode()), Ok(Some(request)));
+        }
+        if let Ok(response) = lsarpc::LookupSidsResponse::decode(opnum, bytes) {
+            let again = response.encode(opnum);
+            assert_eq!(lsarpc::LookupSidsResponse::decode(opnum, &again), Ok(response));
+        }
+        twice(bytes, |b| lsarpc::OpenPolicyResponse::decode(opnum, b), |it| it.encode(opnum));
+        if let Ok(response) = lsarpc::LookupNamesResponse::decode(opnum, bytes) {
+            let again = response.encode(opnum);
+            assert_eq!(lsarpc::LookupNamesResponse::decode(opnum, &again), Ok(response));
+        }
+        let class = PolicyClass(opnum);
+        if let Ok(response) = lsarpc::QueryPolicyResponse::decode(class, bytes) {
+            assert_eq!(lsarpc::QueryPolicyResponse::decode(class, &response.encode()), Ok(response));
+        }
+    }
     if let Ok(response) = ShareEnumResponse::decode(bytes) {
         assert!(response.shares.len() <= bytes.len() / 4);
         assert_eq!(ShareEnumResponse::decode(&response.encode()), Ok(response));
     }
-    if let Ok(response) = ShareGetInfoResponse::decode(bytes) {
-        assert_eq!(ShareGetInfoResponse::decode(&response.encode()), Ok(response));
+    if let Ok(response) = srvsvc::ShareGetInfoResponse::decode(bytes) {
+        assert_eq!(srvsvc::ShareGetInfoResponse::decode(&response.encode()), Ok(response));
     }
-    if let Ok(response) = ServerGetInfoResponse::decode(bytes) {
-        assert_eq!(ServerGetInfoResponse::decode(&response.encode()), Ok(response));
+    if let Ok(response) = srvsvc::ServerGetInfoResponse::decode(bytes) {
+        assert_eq!(srvsvc::ServerGetInfoResponse::decode(&response.encode()), Ok(response));
     }
+    if let Ok(response) = wkssvc::GetInfoResponse::decode(bytes) {
+        assert_eq!(wkssvc::GetInfoResponse::decode(&response.encode()), Ok(response));
+    }
+    if let Ok(response) = wkssvc::UserEnumResponse::decode(bytes) {
+        assert_eq!(wkssvc::UserEnumResponse::decode(&response.encode()), Ok(response));
+    }
+    if let Ok(response) = wkssvc::JoinInformationResponse::decode(bytes) {
+        assert_eq!(wkssvc::JoinInformationResponse::decode(&response.encode()), Ok(response));
+    }
+    if let Ok(response) = lsarpc::GetUserNameResponse::decode(bytes) {
+        assert_eq!(lsarpc::GetUserNameResponse::decode(&response.encode()), Ok(response));
+    }
+    for kind in [UsageKind::Connections, UsageKind::Files, UsageKind::Sessions] {
+        twice(bytes, |b| srvsvc::UsageResponse::decode(kind, b), srvsvc::UsageResponse::encode);
+    }
+    twice(bytes, srvsvc::RemoteTodResponse::decode, srvsvc::RemoteTodResponse::encode);
+    twice(bytes, lsarpc::EnumerateTrustedDomainsResponse::decode, |it| it.encode());
     let mut reader = NdrReader::new(bytes);
     while reader.remaining() > 0 && reader.unique_string().is_ok() {}
 }

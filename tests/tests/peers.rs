@@ -49,17 +49,50 @@ fn rpcclient_asks_our_server() {
     let server = runtime.spawn(server.run());
     for (command, said) in [
         ("srvinfo", "SANSMB"),
-        ("netshareenumall 1", "netname: share"),
+        ("netshareenum 1", "netname: share"),
+        ("netshareenumall 1", "netname: IPC$"),
         ("netsharegetinfo share 1", "netname: share"),
+        ("netsharegetinfo share 1005", "flags: 0x0"),
+        // These say nothing where all is well.
+        ("netremotetod", ""),
+        ("wkssvc_wkstagetinfo 100", ""),
+        ("wkssvc_wkstagetinfo 101", ""),
+        ("wkssvc_getjoininformation", ""),
+        ("lsaquery", "Domain Name: WORKGROUP\nDomain Sid: (NULL SID)"),
+        ("lsaquery 5", "Domain Name: SANSMB\nDomain Sid: S-1-5-21-"),
+        ("getusername", "Account Name: tester, Authority Name: SANSMB"),
+        ("lookupnames tester", "tester S-1-5-21-"),
+        ("lookupnames Administrators", "Administrators S-1-5-32-544 (Local Group: 4)"),
+        ("lookupsids S-1-1-0 S-1-5-18", "S-1-1-0 \\Everyone (5)\nS-1-5-18 NT AUTHORITY\\SYSTEM (5)"),
+        ("lookupsids S-1-5-32-545", "S-1-5-32-545 BUILTIN\\Users (4)"),
+        ("lookupsids S-1-22-1-1000", "S-1-22-1-1000 Unix User\\1000 (1)"),
+        ("lookupsids S-1-5-21-1-2-3-4", "S-1-5-21-1-2-3-4 *unknown*\\*unknown* (8)"),
+        ("enumtrust", ""),
     ] {
-        let output = program("rpcclient")
-            .unwrap()
-            .args(["-p", &port.to_string(), "-U", "tester%Passw0rd!", "127.0.0.1", "-c", command])
-            .output()
-            .unwrap();
+        let output = rpcclient(port, command);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains(said), "{command}: {output:?}");
     }
+    // What is for administrators, and who is not there.
+    for (command, status) in [
+        ("netshareenumall 502", "WERR_ACCESS_DENIED"),
+        ("netsharegetinfo share 2", "WERR_ACCESS_DENIED"),
+        ("netsessenum", "WERR_ACCESS_DENIED"),
+        ("wkssvc_wkstagetinfo 102", "WERR_ACCESS_DENIED"),
+        ("lookupnames nobody-at-all", "NT_STATUS_NONE_MAPPED"),
+    ] {
+        let output = rpcclient(port, command);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(&format!("result was {status}")), "{command}: {output:?}");
+    }
     handle.stop();
     runtime.block_on(server).unwrap();
+}
+
+fn rpcclient(port: u16, command: &str) -> std::process::Output {
+    program("rpcclient")
+        .unwrap()
+        .args(["-p", &port.to_string(), "-U", "tester%Passw0rd!", "127.0.0.1", "-c", command])
+        .output()
+        .unwrap()
 }

@@ -60,6 +60,11 @@ impl UserTable {
         let account = Account { nt_hash, user: user.to_owned(), domain: String::new() };
         self.accounts.insert(upcase_utf16le(&utf16le(user)), account);
     }
+
+    /// The users' names, as they were added.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.accounts.values().map(|account| account.user.as_str())
+    }
 }
 
 impl fmt::Debug for UserTable {

@@ -136,7 +136,8 @@ impl FileServer {
     pub fn new(mut config: FileServerConfig) -> Self {
         let store = config.store.take();
         let shares = Shares::new(std::mem::take(&mut config.shares), store.is_some());
-        let accounts = Accounts::new(&config.name, config.machine_sid, &config.administrators);
+        let FileServerConfig { name, machine_sid, users, administrators, .. } = &config;
+        let accounts = Accounts::new(name, *machine_sid, users, administrators);
         let mut server = Self {
             accounts,
             config: Arc::new(config),

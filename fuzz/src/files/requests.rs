@@ -2,7 +2,7 @@
 
 use arbitrary::Arbitrary;
 use sansmb::{
-    rpc::{RpcClient, srvsvc::INTERFACE},
+    rpc::{Pdu, PduBody, PduFlags, Request, RpcClient, SyntaxId, lsarpc, srvsvc, wkssvc},
     wire::{
         AccessMask, Body, ChangeNotifyFlags, ChangeNotifyRequest, CloseFlags, CloseRequest, Command,
         CompletionFilter, CreateContext, CreateContexts, CreateDisposition, CreateOptions, CreateRequest,
@@ -11,6 +11,7 @@ use sansmb::{
         QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest, SecurityInformation,
         SetInfoRequest, ShareAccess, Structure, TreeConnectRequest, Utf16Buf, WriteFlags, WriteRequest,
         Writer,
+        dtyp::Sid,
         fscc::{
             FileAllocationInfo, FileBasicInfo, FileDispositionInfo, FileEndOfFileInfo, FileInfoClass,
             FileLinkInfo, FilePositionInfo, FileRenameInfo,
@@ -41,25 +42,79 @@ impl FileAsk {
 /// A request of a file server's client.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileRequest {
-    TreeConnect { share: u8 },
+    TreeConnect {
+        share: u8,
+    },
     TreeDisconnect,
     Logoff,
     Create(Create),
-    Close { attributes: bool },
+    Close {
+        attributes: bool,
+    },
     Flush,
-    Read { offset: u16, length: u16, minimum: u8 },
-    Write { offset: u16, length: u16, how: u8 },
-    Lock { ranges: [(u8, u8, u8); 2], both: bool },
-    List { class: u8, flags: u8, pattern: u8, length: u16 },
-    Query { kind: u8, class: u8, length: u16, parts: u8 },
+    Read {
+        offset: u16,
+        length: u16,
+        minimum: u8,
+    },
+    Write {
+        offset: u16,
+        length: u16,
+        how: u8,
+    },
+    Lock {
+        ranges: [(u8, u8, u8); 2],
+        both: bool,
+    },
+    List {
+        class: u8,
+        flags: u8,
+        pattern: u8,
+        length: u16,
+    },
+    Query {
+        kind: u8,
+        class: u8,
+        length: u16,
+        parts: u8,
+    },
     Set(Set),
-    Notify { tree: bool, filter: u16, length: u16 },
+    Notify {
+        tree: bool,
+        filter: u16,
+        length: u16,
+    },
     ResumeKey,
-    Copy { key: u8, from: u8, to: u8, length: u16, chunks: u8 },
-    Zero { from: u8, to: u8 },
-    Ranges { offset: u8, length: u16 },
-    Pipe { times: u8, bind: bool },
-    Ioctl { code: u32, input: u8, output: u16 },
+    Copy {
+        key: u8,
+        from: u8,
+        to: u8,
+        length: u16,
+        chunks: u8,
+    },
+    Zero {
+        from: u8,
+        to: u8,
+    },
+    Ranges {
+        offset: u8,
+        length: u16,
+    },
+    Pipe {
+        times: u8,
+        bind: bool,
+    },
+    /// A call to one of the services, with arguments that mean something to most methods.
+    Rpc {
+        opnum: u8,
+        name: u8,
+        numbers: [u8; 4],
+    },
+    Ioctl {
+        code: u32,
+        input: u8,
+        output: u16,
+    },
 }
 
 /// CREATE.
@@ -87,7 +142,7 @@ pub enum Set {
     Any { kind: u8, class: u8, length: u8 },
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "a",
     "b",
     "A",
@@ -105,6 +160,8 @@ const NAMES: [&str; 20] = [
     "*",
     "a?",
     "srvsvc",
+    "wkssvc",
+    "lsarpc",
     r"\a",
     r"missing\a",
     "con ",
@@ -253,10 +310,14 @@ impl FileRequest {
                 (CtlCode::QUERY_ALLOCATED_RANGES, input, 256)
             }
             Self::Pipe { times, bind } => {
-                let bytes = RpcClient::new(INTERFACE, 1 << 16).bind();
+                let services: [SyntaxId; 3] = [srvsvc::INTERFACE, wkssvc::INTERFACE, lsarpc::INTERFACE];
+                let bytes = RpcClient::new(services[usize::from(times) % 3], 1 << 16).bind();
                 let bytes =
                     if bind { bytes } else { vec![5, 0, 0, 3, 0x10, 0, 0, 0, 24, 0, 0, 0, 1, 0, 0, 0] };
                 (CtlCode::PIPE_TRANSCEIVE, bytes.repeat(usize::from(times % 8)), 1024)
+            }
+            Self::Rpc { opnum, name: nth, numbers } => {
+                (CtlCode::PIPE_TRANSCEIVE, call(opnum, &name(nth), numbers), 4096)
             }
             Self::Ioctl { code, input, output } => (CtlCode(code), vec![1; input.into()], u32::from(output)),
             other => panic!("{other:?} is no IOCTL"),
@@ -271,6 +332,50 @@ impl FileRequest {
         };
         request.encode(w);
     }
+}
+
+/// A call whose arguments are a handle, or a name, and numbers.
+fn call(opnum: u8, name: &Utf16Buf, numbers: [u8; 4]) -> Vec<u8> {
+    use lsarpc::{LookupLevel, LsaRequest, ObjectAttributes, PolicyAccess, PolicyClass, PolicyHandle};
+    let mut uuid = *b"LsaPolic\0\0\0\0\0\0\0\0";
+    let [number, level, class, text] = numbers;
+    uuid[8] = number % 4;
+    let (handle, opnum) = (PolicyHandle { attributes: 0, uuid: Guid(uuid) }, u16::from(opnum));
+    let (level, names) = (LookupLevel((level % 3).into()), vec![name.as_utf16(); usize::from(text % 8)]);
+    let request = match opnum {
+        6 | 44 | 130 => LsaRequest::OpenPolicy {
+            opnum,
+            system: None,
+            attributes: ObjectAttributes::default(),
+            access: PolicyAccess::MAXIMUM_ALLOWED,
+            version: 1,
+        },
+        7 | 46 => LsaRequest::QueryPolicy { opnum, handle, class: PolicyClass((class % 17).into()) },
+        14 | 58 | 68 | 77 => LsaRequest::LookupNames { opnum, handle, names, level, options: 0, revision: 2 },
+        57 | 76 => {
+            let sid = Sid::new(5, &[32, 500 + u32::from(text)]);
+            LsaRequest::LookupSids { opnum, handle, sids: vec![sid; 3], level, options: 0, revision: 2 }
+        }
+        45 => LsaRequest::GetUserName { system: None, domain: true },
+        _ => LsaRequest::Close { handle },
+    };
+    let level = u32::from(class) + 100 * u32::from(text % 6);
+    let other = match opnum {
+        15 | 8 | 9 | 12 => srvsvc::SrvsvcRequest::ShareEnum {
+            server: None,
+            level,
+            preferred_length: 100 * u32::from(number),
+            resume_handle: Some(text.into()),
+        },
+        16 => srvsvc::SrvsvcRequest::ShareGetInfo { server: None, share: name.as_utf16(), level },
+        _ => srvsvc::SrvsvcRequest::ServerGetInfo { server: None, level },
+    };
+    // The methods of the server and the workstation service have numbers that the other has not.
+    let stub = if matches!(opnum, 0..=5 | 8..=12 | 15..=28) { other.encode() } else { request.encode() };
+    let request = Request { opnum, stub: &stub, ..Request::default() };
+    let mut pdu = Vec::new();
+    Pdu { flags: PduFlags::WHOLE, call_id: 7, body: PduBody::Request(request) }.encode(&mut pdu);
+    pdu
 }
 
 impl Create {

@@ -60,6 +60,7 @@ impl ServerHandle {
 /// The usual server for some shares and users: fresh GUID, the fastest ciphers that are compiled
 /// in. Change what is to be different, then pass it to [`Server::bind`].
 pub fn settings(name: &str, users: UserTable, shares: Vec<ShareConfig>) -> (ServerConfig, FileServerConfig) {
+    let names = users.names().map(str::to_owned).collect();
     let mut acceptor = AcceptorConfig::new(name, Arc::new(users));
     // A null session gets no further than its log-on, unless a share is for everybody.
     acceptor.allow_anonymous = true;
@@ -71,6 +72,7 @@ pub fn settings(name: &str, users: UserTable, shares: Vec<ShareConfig>) -> (Serv
         FileServer::capabilities() | Capabilities::MULTI_CHANNEL | Capabilities::NOTIFICATIONS;
     let mut files = FileServerConfig::new(name, acceptor);
     files.shares = shares;
+    files.users = names;
     (server, files)
 }
 

@@ -1,13 +1,18 @@
-//! Named pipes of `IPC$`: `srvsvc`, which lists the shares.
+//! Named pipes of `IPC$`: `srvsvc`, which lists the shares, `wkssvc`, which says what the server is, and
+//! `lsarpc`, which knows the names of its users.
 
+mod lookup;
+mod lsarpc;
+mod service;
 mod srvsvc;
+mod wkssvc;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use sansmb::{
     conn::MessageBuffer,
-    rpc::{PipeMessage, RpcServer, srvsvc as service},
+    rpc::{FaultStatus, PipeMessage, RpcCall, RpcServer},
     server::{Origin, Reply, RequestId, Token, op},
     wire::{
         AccessMask, CreateAction, CreateOptions, CreateRequest, CreateResponse, FileAttributes, IoctlRequest,
@@ -23,8 +28,11 @@ use crate::{
     ioctl::Echo,
     opens::{Object, Open, OpenId},
     server::{FileServer, Waiting},
-    text::same_name,
+    shares::IPC_NAME,
+    text::fold,
 };
+
+use service::{Service, Site};
 
 /// FILE_PIPE_CONNECTED_STATE, [MS-FSCC] 2.4.38.
 const CONNECTED: u32 = 3;
@@ -35,20 +43,46 @@ const QUOTA: u32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Pipe {
     rpc: RpcServer,
-    /// READs that wait for a message, oldest first.
-    readers: VecDeque<(Token<op::Read>, usize)>,
+    service: Service,
+    /// Those that wait for a message, oldest first.
+    readers: VecDeque<Reader>,
+}
+
+/// A request that a message answers.
+#[derive(Debug)]
+enum Reader {
+    Read(Token<op::Read>, usize),
+    Transceive(Token<op::Ioctl>, Echo),
+}
+
+impl Reader {
+    fn id(&self) -> RequestId {
+        match self {
+            Self::Read(token, _) => token.id(),
+            Self::Transceive(token, _) => token.id(),
+        }
+    }
+
+    /// The most bytes that it takes.
+    fn room(&self) -> usize {
+        match self {
+            Self::Read(_, length) => *length,
+            Self::Transceive(_, echo) => echo.limit,
+        }
+    }
 }
 
 impl FileServer {
     pub(crate) fn create_pipe(&mut self, token: Token<op::Create>, origin: Origin, body: &CreateRequest<'_>) {
-        if let Err(status) = check_create(body) {
-            return self.fail(token, status);
-        }
+        let service = match check_create(body) {
+            Ok(service) => service,
+            Err(status) => return self.fail(token, status),
+        };
         let id = self.new_open();
         if let Some(session) = self.sessions.get_mut(&origin.session) {
             session.opens.insert(id);
         }
-        let pipe = Pipe { rpc: srvsvc::server(), readers: VecDeque::new() };
+        let pipe = Pipe { rpc: service.server(), service, readers: VecDeque::new() };
         let asked = body.desired_access;
         let granted = if asked.contains(AccessMask::MAXIMUM_ALLOWED) {
             AccessMask::FILE_ALL_ACCESS
@@ -84,13 +118,26 @@ impl FileServer {
         if pipe.rpc.error().is_some() {
             return self.fail(token, NtStatus::PIPE_BROKEN);
         }
-        let waits = !pipe.readers.is_empty() || pipe.rpc.available().0 == 0;
-        if waits && let Err(status) = self.wait(token.id(), false, Waiting::Pipe(id)) {
-            return self.fail(token, status);
+        self.await_message(id, Reader::Read(token, length as usize));
+    }
+
+    /// Answers a request with the next message, which may be still to come.
+    fn await_message(&mut self, id: OpenId, reader: Reader) {
+        let Some(pipe) = self.pipe_mut(id) else { return self.fail_reader(reader, NtStatus::FILE_CLOSED) };
+        let waits = !pipe.readers.is_empty() || pipe.rpc.messages() == 0;
+        if waits && let Err(status) = self.wait(reader.id(), false, Waiting::Pipe(id)) {
+            return self.fail_reader(reader, status);
         }
-        let Some(pipe) = self.pipe_mut(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        pipe.readers.push_back((token, length as usize));
+        let Some(pipe) = self.pipe_mut(id) else { return self.fail_reader(reader, NtStatus::FILE_CLOSED) };
+        pipe.readers.push_back(reader);
         self.feed_readers(id);
+    }
+
+    fn fail_reader(&mut self, reader: Reader, status: NtStatus) {
+        match reader {
+            Reader::Read(token, _) => self.fail(token, status),
+            Reader::Transceive(token, _) => self.fail(token, status),
+        }
     }
 
     pub(crate) fn write_pipe(&mut self, id: OpenId, token: Token<op::Write>, data: &Bytes) {
@@ -109,35 +156,42 @@ impl FileServer {
         if self.opens.get(&id).is_none_or(|open| !open.granted.contains(both)) {
             return self.fail(token, NtStatus::ACCESS_DENIED);
         }
-        if self.pipe_mut(id).is_some_and(|pipe| pipe.rpc.available().0 > 0) {
+        // What is there, and whoever waits for what is to come, was first.
+        if self.pipe_mut(id).is_some_and(|pipe| pipe.rpc.messages() > 0 || !pipe.readers.is_empty()) {
             return self.fail(token, NtStatus::PIPE_BUSY);
         }
         if let Err(status) = self.write_rpc(id, input) {
             return self.fail(token, status);
         }
-        match self.pipe_mut(id).and_then(|pipe| pipe.rpc.read(echo.limit)) {
-            Some(PipeMessage { data, remaining }) => {
-                let reply = echo.encode(&data);
-                let reply = if remaining > 0 { reply.with_status(NtStatus::BUFFER_OVERFLOW) } else { reply };
-                self.respond(token, Ok(reply));
-            }
-            // Only a part of a call was written: there is nothing to read yet.
-            None => self.respond(token, echo.reply(&[])),
-        }
+        self.await_message(id, Reader::Transceive(token, echo));
     }
 
-    /// [MS-SMB2] 3.3.5.15.4.
+    /// [MS-SMB2] 3.3.5.15.4: as much of the first message as there is room for.
     pub(crate) fn pipe_peek(&mut self, id: OpenId, token: Token<op::Ioctl>, echo: Echo) {
+        if self.opens.get(&id).is_none_or(|open| !open.granted.contains(AccessMask::FILE_READ_DATA)) {
+            return self.fail(token, NtStatus::ACCESS_DENIED);
+        }
         let Some(pipe) = self.pipe_mut(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        let (available, message) = pipe.rpc.available();
+        if pipe.rpc.error().is_some() {
+            return self.fail(token, NtStatus::PIPE_BROKEN);
+        }
+        if echo.limit == 0 {
+            return self.respond(token, echo.reply(&[]));
+        }
+        let message = pipe.rpc.peek();
+        let room = echo.limit.saturating_sub(PipePeek::FIXED_LEN);
+        let data = message.get(..room).unwrap_or(message);
         let peek = PipePeek {
             named_pipe_state: CONNECTED,
-            read_data_available: available as u32,
-            number_of_messages: u32::from(available > 0),
-            message_length: message as u32,
-            data: &[],
+            read_data_available: pipe.rpc.available() as u32,
+            number_of_messages: pipe.rpc.messages() as u32,
+            message_length: message.len() as u32,
+            data,
         };
-        self.respond(token, echo.reply(&peek.to_vec()));
+        let cut = data.len() < message.len();
+        let reply = echo.reply(&peek.to_vec());
+        let reply = reply.map(|reply| if cut { reply.with_status(NtStatus::BUFFER_OVERFLOW) } else { reply });
+        self.respond(token, reply);
     }
 
     /// [MS-SMB2] 3.3.5.15.10: there is always one more instance of a pipe that exists.
@@ -154,7 +208,7 @@ impl FileServer {
         let Ok(wait) = PipeWait::decode(body.input) else {
             return self.fail(token, NtStatus::INVALID_PARAMETER);
         };
-        if is_known(&wait.name.to_text_lossy()) {
+        if Service::of(&wait.name.to_text_lossy()).is_some() {
             self.respond(token, echo.reply(&[]));
         } else {
             self.fail(token, NtStatus::OBJECT_NAME_NOT_FOUND);
@@ -190,7 +244,7 @@ impl FileServer {
                     maximum_instances: u32::MAX,
                     current_instances: 1,
                     inbound_quota: QUOTA,
-                    read_data_available: pipe.rpc.available().0 as u32,
+                    read_data_available: pipe.rpc.available() as u32,
                     outbound_quota: QUOTA,
                     write_quota_available: QUOTA,
                     named_pipe_state: CONNECTED,
@@ -199,7 +253,7 @@ impl FileServer {
                 (info.to_vec(), FilePipeLocalInfo::FIXED_LEN)
             }
             FileInfoClass::NAME => {
-                let name = Utf16Buf::new(&format!("\\{}", service::PIPE));
+                let name = Utf16Buf::new(&format!("\\{}", pipe.service.pipe()));
                 (FileNameInfo { name: name.as_utf16() }.to_vec(), FileNameInfo::FIXED_LEN)
             }
             _ => return self.fail(token, NtStatus::INVALID_PARAMETER),
@@ -221,18 +275,18 @@ impl FileServer {
 
     pub(crate) fn cancel_pipe(&mut self, id: OpenId, request: RequestId) {
         let Some(pipe) = self.pipe_mut(id) else { return };
-        let Some(at) = pipe.readers.iter().position(|(token, _)| token.id() == request) else { return };
-        let Some((token, _)) = pipe.readers.remove(at) else { return };
+        let Some(at) = pipe.readers.iter().position(|reader| reader.id() == request) else { return };
+        let Some(reader) = pipe.readers.remove(at) else { return };
         self.stop_waiting(request);
-        self.fail(token, NtStatus::CANCELLED);
+        self.fail_reader(reader, NtStatus::CANCELLED);
     }
 
     /// The pipe is closed: nobody reads from it any more.
     pub(crate) fn end_pipe(&mut self, id: OpenId) {
         let Some(pipe) = self.pipe_mut(id) else { return };
-        for (token, _) in std::mem::take(&mut pipe.readers) {
-            self.stop_waiting(token.id());
-            self.fail(token, NtStatus::PIPE_BROKEN);
+        for reader in std::mem::take(&mut pipe.readers) {
+            self.stop_waiting(reader.id());
+            self.fail_reader(reader, NtStatus::PIPE_BROKEN);
         }
     }
 
@@ -247,7 +301,7 @@ impl FileServer {
     fn write_rpc(&mut self, id: OpenId, data: &[u8]) -> Result<(), NtStatus> {
         let limit = self.config.limits.pipe_buffer;
         let pipe = self.pipe_mut(id).ok_or(NtStatus::FILE_CLOSED)?;
-        if pipe.rpc.available().0.saturating_add(data.len()) > limit {
+        if pipe.rpc.available().saturating_add(data.len()) > limit {
             return Err(NtStatus::INSUFFICIENT_RESOURCES);
         }
         pipe.rpc.received(data);
@@ -261,11 +315,11 @@ impl FileServer {
         let limit = self.config.limits.pipe_buffer;
         loop {
             let Some(pipe) = self.pipe_mut(id) else { return };
-            if pipe.rpc.available().0 >= limit {
+            if pipe.rpc.available() >= limit {
                 return;
             }
             let Some(call) = pipe.rpc.poll_call() else { return };
-            let answer = srvsvc::answer(&self.config, &self.shares, &call);
+            let answer = self.answer_call(id, &call);
             let Some(pipe) = self.pipe_mut(id) else { return };
             match answer {
                 Ok(stub) => pipe.rpc.respond(&call, &stub),
@@ -274,30 +328,62 @@ impl FileServer {
         }
     }
 
+    /// Answers one call for whoever the pipe's session is now.
+    fn answer_call(&mut self, id: OpenId, call: &RpcCall) -> Result<Vec<u8>, FaultStatus> {
+        let session = self.opens.get(&id).map(|open| open.session).and_then(|id| self.sessions.get(&id));
+        let (caller, token) = session
+            .and_then(|session| Some((session.identity.as_ref()?, session.token.as_ref()?)))
+            .ok_or(FaultStatus::ACCESS_DENIED)?;
+        let administrator = self.accounts.is_administrator(caller);
+        // What takes a look at everything is looked at for those only who may see it.
+        let opens = self.opens.values().filter(|_| administrator);
+        let uses = opens.map(|open| match &open.object {
+            Object::File(file) => (fold(&file.share.config.name), (open.session, open.tree)),
+            Object::Pipe(_) => (IPC_NAME.to_owned(), (open.session, open.tree)),
+        });
+        let sessions = self.sessions.values().filter(|_| administrator);
+        let site = Site {
+            config: &self.config,
+            shares: &self.shares,
+            accounts: &self.accounts,
+            caller,
+            caller_sid: token.user(),
+            administrator,
+            users: service::users(sessions.filter_map(|session| session.identity.as_ref())),
+            uses: service::count(uses),
+            wall: self.now.wall,
+        };
+        match &mut self.opens.get_mut(&id).map(|open| &mut open.object) {
+            Some(Object::Pipe(pipe)) => pipe.service.answer(&site, call),
+            _ => Err(FaultStatus::ACCESS_DENIED),
+        }
+    }
+
     /// Gives messages to those that wait for them.
     fn feed_readers(&mut self, id: OpenId) {
         loop {
             let Some(pipe) = self.pipe_mut(id) else { return };
-            let Some((_, length)) = pipe.readers.front() else { return };
-            let Some(PipeMessage { data, remaining }) = pipe.rpc.read(*length) else { return };
-            let Some((token, _)) = pipe.readers.pop_front() else { return };
-            self.stop_waiting(token.id());
-            let mut buffer = MessageBuffer::with_capacity(data.len());
-            buffer.extend_from_slice(&data);
-            let reply = Reply::buffer(buffer);
-            let reply = if remaining > 0 { reply.with_status(NtStatus::BUFFER_OVERFLOW) } else { reply };
-            self.respond(token, Ok(reply));
+            let Some(room) = pipe.readers.front().map(Reader::room) else { return };
+            let Some(PipeMessage { data, remaining }) = pipe.rpc.read(room) else { return };
+            let Some(reader) = pipe.readers.pop_front() else { return };
+            self.stop_waiting(reader.id());
+            let status = if remaining > 0 { NtStatus::BUFFER_OVERFLOW } else { NtStatus::SUCCESS };
+            match reader {
+                Reader::Read(token, _) => {
+                    let mut buffer = MessageBuffer::with_capacity(data.len());
+                    buffer.extend_from_slice(&data);
+                    self.respond(token, Ok(Reply::buffer(buffer).with_status(status)));
+                }
+                Reader::Transceive(token, echo) => {
+                    self.respond(token, Ok(echo.encode(&data).with_status(status)));
+                }
+            }
             self.answer_calls(id);
         }
     }
 }
 
-/// Whether there is a pipe of that name.
-fn is_known(name: &str) -> bool {
-    same_name(name, service::PIPE)
-}
-
-fn check_create(body: &CreateRequest<'_>) -> Result<(), NtStatus> {
+fn check_create(body: &CreateRequest<'_>) -> Result<Service, NtStatus> {
     if body.impersonation_level.0 > 2 {
         return Err(NtStatus::BAD_IMPERSONATION_LEVEL);
     }
@@ -308,8 +394,7 @@ fn check_create(body: &CreateRequest<'_>) -> Result<(), NtStatus> {
         return Err(NtStatus::INVALID_PARAMETER);
     }
     match body.name.to_text() {
-        Some(name) if is_known(&name) => Ok(()),
-        Some(_) => Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+        Some(name) => Service::of(&name).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND),
         None => Err(NtStatus::OBJECT_NAME_INVALID),
     }
 }

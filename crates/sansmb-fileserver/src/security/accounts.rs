@@ -3,6 +3,8 @@
 //! There is no database of accounts. A user's identifier is computed from the name, so that descriptors
 //! mean the same user after a restart and on another server of the same name.
 
+use std::collections::BTreeMap;
+
 use sansmb::{
     auth::{Identity, IdentityKind},
     wire::dtyp::{Privileges, Sid, Token},
@@ -11,9 +13,9 @@ use sansmb::{
 use crate::text::{fold, same_name};
 
 /// RID of the guest account, [MS-DTYP] 2.4.2.4.
-const RID_GUEST: u32 = 501;
+pub(super) const RID_GUEST: u32 = 501;
 /// RID of the group that local accounts have as their primary one.
-const RID_NONE: u32 = 513;
+pub(super) const RID_NONE: u32 = 513;
 /// RIDs below are for what every machine has.
 const FIRST_RID: u32 = 1000;
 /// Administrators may do what Windows gives them as privileges.
@@ -22,17 +24,49 @@ const ADMINISTRATOR: Privileges = Privileges::all();
 /// The accounts of a server.
 #[derive(Debug)]
 pub(crate) struct Accounts {
+    server: String,
     machine: Sid,
     administrators: Vec<String>,
+    /// Users whose names can be looked up, by number.
+    known: BTreeMap<u32, String>,
 }
 
 impl Accounts {
-    /// The accounts of a server called `name`; `administrators` may do more than others.
-    pub(crate) fn new(name: &str, machine: Option<Sid>, administrators: &[String]) -> Self {
-        Self {
+    /// The accounts of a server called `name`: its `users`, as far as it can name them, and its
+    /// `administrators`, who may do more than others.
+    pub(crate) fn new(name: &str, machine: Option<Sid>, users: &[String], administrators: &[String]) -> Self {
+        let mut accounts = Self {
+            server: name.to_owned(),
             machine: machine.unwrap_or_else(|| machine_sid(name)),
             administrators: administrators.to_vec(),
+            known: BTreeMap::new(),
+        };
+        for user in users.iter().chain(administrators) {
+            let rid = accounts.user(user).rid().unwrap_or_default();
+            accounts.known.entry(rid).or_insert_with(|| user.clone());
         }
+        accounts
+    }
+
+    /// The name of the server, which is that of the domain of its accounts.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The identifier of the server, of which those of its accounts are made.
+    pub(crate) fn machine(&self) -> Sid {
+        self.machine
+    }
+
+    /// The name of a user, if it is known.
+    pub(super) fn user_name(&self, rid: u32) -> Option<&str> {
+        self.known.get(&rid).map(String::as_str)
+    }
+
+    /// Whether somebody is an administrator.
+    pub(crate) fn is_administrator(&self, identity: &Identity) -> bool {
+        identity.kind == IdentityKind::User
+            && self.administrators.iter().any(|name| same_name(name, &identity.user))
     }
 
     /// The identifier of a user.
@@ -52,7 +86,7 @@ impl Accounts {
             IdentityKind::User => {
                 let mut groups =
                     vec![Sid::EVERYONE, Sid::NETWORK, Sid::AUTHENTICATED_USERS, Sid::BUILTIN_USERS];
-                let administrator = self.administrators.iter().any(|name| same_name(name, &identity.user));
+                let administrator = self.is_administrator(identity);
                 if administrator {
                     groups.push(Sid::BUILTIN_ADMINISTRATORS);
                 }
@@ -93,7 +127,7 @@ mod tests {
     use super::*;
 
     fn accounts() -> Accounts {
-        Accounts::new("server", None, &["root".into()])
+        Accounts::new("server", None, &[], &["root".into()])
     }
 
     fn identity(user: &str, kind: IdentityKind) -> Identity {
@@ -107,7 +141,7 @@ mod tests {
         assert_eq!(accounts.user("alice"), accounts.user("ALICE"));
         assert_ne!(accounts.user("alice"), accounts.user("bob"));
         assert_eq!(accounts.user("alice").rid(), Some(973_617_674));
-        let set = Accounts::new("x", Some(accounts.machine), &[]);
+        let set = Accounts::new("x", Some(accounts.machine), &[], &[]);
         assert_eq!(set.user("alice"), accounts.user("alice"));
     }
 

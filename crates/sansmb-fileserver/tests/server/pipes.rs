@@ -77,7 +77,7 @@ fn shares_are_listed() {
 fn o7_other_pipes_do_not_exist() {
     let mut world = World::new();
     let mut client = world.client_of("alice", "IPC$");
-    for name in ["lsarpc", "", r"..\..\etc\passwd", r"..\srvsvc", r"srvsvc\x", "srvsvc:x"] {
+    for name in ["netlogon", "samr", "", r"..\..\etc\passwd", r"..\srvsvc", r"srvsvc\x", "srvsvc:x"] {
         let status = client.create_status(&mut world, name, open());
         assert_eq!(status, NtStatus::OBJECT_NAME_NOT_FOUND, "{name}");
     }
@@ -141,4 +141,118 @@ fn nonsense_breaks_the_pipe_and_nothing_else() {
     assert_eq!(client.read(&mut world, pipe, 0, 10), Err(NtStatus::PIPE_BROKEN));
     assert_eq!(client.close(&mut world, pipe), NtStatus::SUCCESS);
     assert_eq!(client.create_status(&mut world, "srvsvc", open()), NtStatus::SUCCESS);
+}
+
+fn ask(client: &mut Client, world: &mut World, pipe: FileId, input: &[u8], output: u32) -> u64 {
+    let request = IoctlRequest {
+        ctl_code: CtlCode::PIPE_TRANSCEIVE,
+        file_id: pipe,
+        max_output_response: output,
+        flags: IoctlFlags::IS_FSCTL,
+        input,
+        ..Default::default()
+    };
+    client.send(world, Command::IOCTL, &request)
+}
+
+#[test]
+fn a_transceive_waits_for_the_answer() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    let bind = RpcClient::new(INTERFACE, 1 << 20).bind();
+    let (first, rest) = bind.split_at(30);
+    let waiting = ask(&mut client, &mut world, pipe, first, 1000);
+    assert!(client.was_pended(&mut world, waiting));
+    // Whoever comes later has to wait for it.
+    let later = ask(&mut client, &mut world, pipe, rest, 1000);
+    assert_eq!(client.answer(&mut world, later).status(), NtStatus::PIPE_BUSY);
+    client.write(&mut world, pipe, 0, rest);
+    let response = client.answer(&mut world, waiting);
+    assert_eq!(response.status(), NtStatus::SUCCESS);
+    assert!(!response.body::<IoctlResponse<'_>>().output.is_empty());
+    // It can be given up, and ends with the pipe.
+    let waiting = ask(&mut client, &mut world, pipe, &[], 1000);
+    client.send_cancel(&mut world, waiting);
+    assert_eq!(client.answer(&mut world, waiting).status(), NtStatus::CANCELLED);
+    let waiting = ask(&mut client, &mut world, pipe, &[], 1000);
+    client.close(&mut world, pipe);
+    assert_eq!(client.answer(&mut world, waiting).status(), NtStatus::PIPE_BROKEN);
+    assert_eq!(world.files.counters().waiting, 0);
+}
+
+#[test]
+fn a_transceive_reads_as_much_as_it_asks_for() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    let mut rpc = RpcClient::new(INTERFACE, 1 << 20);
+    let response = client.ioctl(&mut world, pipe, CtlCode::PIPE_TRANSCEIVE, &rpc.bind(), 20);
+    assert_eq!(response.status(), NtStatus::BUFFER_OVERFLOW);
+    let mut data = response.body::<IoctlResponse<'_>>().output.to_vec();
+    assert_eq!(data.len(), 20);
+    let response = client.ioctl(&mut world, pipe, CtlCode::PIPE_TRANSCEIVE, &[], 1000);
+    assert_eq!(response.status(), NtStatus::PIPE_BUSY);
+    data.extend(client.read(&mut world, pipe, 0, 1000).unwrap());
+    assert_eq!(rpc.received(&data), Ok(Some(RpcReply::Bound)));
+    // Both ways have to be open.
+    let pipe = client.open(&mut world, "srvsvc", open().access(AccessMask::GENERIC_WRITE));
+    for code in [CtlCode::PIPE_TRANSCEIVE, CtlCode::PIPE_PEEK] {
+        assert_eq!(client.ioctl(&mut world, pipe, code, &[], 1000).status(), NtStatus::ACCESS_DENIED);
+    }
+}
+
+#[test]
+fn a_peek_leaves_the_message_where_it_is() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    let mut rpc = RpcClient::new(INTERFACE, 1 << 20);
+    client.write(&mut world, pipe, 0, &rpc.bind());
+    let mut peek = |world: &mut World, length| {
+        let response = client.ioctl(world, pipe, CtlCode::PIPE_PEEK, &[], length);
+        let output = response.body::<IoctlResponse<'_>>().output.to_vec();
+        let peek = fsctl::PipePeek::decode(&output).ok();
+        let numbers = peek.map(|p| (p.read_data_available, p.number_of_messages, p.message_length));
+        (response.status(), numbers, peek.map(|p| p.data.to_vec()))
+    };
+    let (status, numbers, Some(data)) = peek(&mut world, 1000) else { panic!("nothing") };
+    let len = data.len() as u32;
+    assert_eq!((status, numbers), (NtStatus::SUCCESS, Some((len, 1, len))));
+    let cut = peek(&mut world, 20);
+    assert_eq!(cut, (NtStatus::BUFFER_OVERFLOW, Some((len, 1, len)), Some(data[..4].to_vec())));
+    assert_eq!(peek(&mut world, 0), (NtStatus::SUCCESS, None, None));
+    assert_eq!(client.read(&mut world, pipe, 0, 1000), Ok(data.clone()));
+    assert_eq!(rpc.received(&data), Ok(Some(RpcReply::Bound)));
+    let response = client.ioctl(&mut world, pipe, CtlCode::PIPE_PEEK, &[], 15);
+    assert_eq!(response.status(), NtStatus::BUFFER_TOO_SMALL);
+    client.write(&mut world, pipe, 0, &[0xFF; 64]);
+    let response = client.ioctl(&mut world, pipe, CtlCode::PIPE_PEEK, &[], 1000);
+    assert_eq!(response.status(), NtStatus::PIPE_BROKEN);
+}
+
+#[test]
+fn one_more_instance_of_a_pipe_is_always_there() {
+    let mut world = World::new();
+    let mut client = world.client_of("alice", "IPC$");
+    let wait = |name: &str| {
+        let name = Utf16Buf::new(name);
+        fsctl::PipeWait { timeout: Some(1), name: name.as_utf16() }.to_vec()
+    };
+    let short = wait("srvsvc")[..20].to_vec();
+    for (input, status) in [
+        (wait("srvsvc"), NtStatus::SUCCESS),
+        (wait("LSARPC"), NtStatus::SUCCESS),
+        (wait("wkssvc"), NtStatus::SUCCESS),
+        (wait("spoolss"), NtStatus::OBJECT_NAME_NOT_FOUND),
+        (wait(""), NtStatus::OBJECT_NAME_NOT_FOUND),
+        (short, NtStatus::INVALID_PARAMETER),
+    ] {
+        let response = client.ioctl(&mut world, FileId::ANY, CtlCode::PIPE_WAIT, &input, 0);
+        assert_eq!(response.status(), status);
+        if status == NtStatus::SUCCESS {
+            let body = response.body::<IoctlResponse<'_>>();
+            assert_eq!((body.file_id, body.output), (FileId::ANY, &[][..]));
+        }
+    }
+    let mut client = world.client_of("alice", "share");
+    let response = client.ioctl(&mut world, FileId::ANY, CtlCode::PIPE_WAIT, &wait("srvsvc"), 0);
+    assert_eq!(response.status(), NtStatus::INVALID_DEVICE_REQUEST);
 }

@@ -88,6 +88,8 @@ open_enum! {
         PROTO_ERROR = 0x1C01_000B,
         /// The server is out of memory.
         REMOTE_NO_MEMORY = 0x1C00_001B,
+        /// A context handle that was not given out on this pipe, or was closed.
+        CONTEXT_MISMATCH = 0x1C00_001A,
         /// No reason is given.
         UNSPEC_REJECT = 0x1C00_0009,
     }

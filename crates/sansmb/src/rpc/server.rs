@@ -243,8 +243,18 @@ impl RpcServer {
         Some(PipeMessage { data, remaining })
     }
 
-    /// Bytes that can be read, and bytes of the first message, for PIPE_PEEK.
-    pub fn available(&self) -> (usize, usize) {
-        (self.output.iter().map(Vec::len).sum(), self.output.front().map_or(0, Vec::len))
+    /// Bytes that can be read.
+    pub fn available(&self) -> usize {
+        self.output.iter().map(Vec::len).sum()
+    }
+
+    /// Messages that can be read.
+    pub fn messages(&self) -> usize {
+        self.output.len()
+    }
+
+    /// What is left of the first message, which stays where it is.
+    pub fn peek(&self) -> &[u8] {
+        self.output.front().map_or(&[], Vec::as_slice)
     }
 }

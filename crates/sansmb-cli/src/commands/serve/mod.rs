@@ -77,7 +77,6 @@ fn settings_of(plan: &Plan) -> Result<(ServerConfig, FileServerConfig)> {
     server.require_signing = plan.signing == Signing::Required;
     server.encryption = plan.encryption.into();
     files.comment = "sansmb".to_owned();
-    files.users = plan.users.iter().map(|user| user.name.clone()).collect();
     files.administrators.clone_from(&plan.administrators);
     files.machine_sid = plan.machine_sid;
     if plan.lets_guests_in() {
