@@ -106,18 +106,37 @@ impl Connection {
     pub async fn log_on(&self, credentials: Credentials) -> Result<Session> {
         let shared = &self.shared.shared;
         let wants_user = !credentials.is_anonymous();
-        let mut random = [0; 32];
-        sansmb_crypto::OsRandom.fill(&mut random);
-        let params = ClientParams {
-            now: shared.clock().now().wall,
-            random,
-            target_spn: Some(format!("cifs/{}", self.shared.host)),
-            ..ClientParams::default()
-        };
-        let mechanism = Box::new(SpnegoClient::new(credentials, params));
+        let mechanism = self.mechanism(credentials);
         match shared.start(None, |client, now| client.log_on(mechanism, wants_user, now)).await? {
             Outcome::LoggedOn { session, guest } => Ok(Session::new(self.shared.clone(), session, guest)),
             _ => Err(Error::Unexpected("the answer to a log-on is none")),
         }
+    }
+
+    /// Makes this one more connection of a session that was established over another one to the same server,
+    /// [MS-SMB2] 3.2.4.2.3. What it gives is the same session with a way of its own to the server: shares
+    /// are connected once more over it, and ending the session ends it on both.
+    ///
+    /// Both connections need the same [`ClientConfig`], which says that the client can do so
+    /// (`Capabilities::MULTI_CHANNEL`), and `credentials` are those of the session.
+    pub async fn join(&self, session: &Session, credentials: Credentials) -> Result<Session> {
+        let to_share = session.to_share()?;
+        let mechanism = self.mechanism(credentials);
+        match self.shared.shared.start(None, |client, now| client.join(to_share, mechanism, now)).await? {
+            Outcome::LoggedOn { session, guest } => Ok(Session::new(self.shared.clone(), session, guest)),
+            _ => Err(Error::Unexpected("the answer to a log-on is none")),
+        }
+    }
+
+    fn mechanism(&self, credentials: Credentials) -> Box<SpnegoClient> {
+        let mut random = [0; 32];
+        sansmb_crypto::OsRandom.fill(&mut random);
+        let params = ClientParams {
+            now: self.shared.shared.clock().now().wall,
+            random,
+            target_spn: Some(format!("cifs/{}", self.shared.host)),
+            ..ClientParams::default()
+        };
+        Box::new(SpnegoClient::new(credentials, params))
     }
 }

@@ -142,6 +142,11 @@ impl Shared {
         look(&self.lock().client)
     }
 
+    /// Does something with the client that sends nothing.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Client) -> R) -> R {
+        change(&mut self.lock().client)
+    }
+
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.client.close();

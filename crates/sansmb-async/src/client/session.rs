@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sansmb::{
-    client::{Outcome, TreeRef},
+    client::{Outcome, SharedSession, TreeRef},
     op,
     wire::{SessionId, TreeConnectResponse},
 };
@@ -26,6 +26,11 @@ pub struct Session {
 impl Session {
     pub(super) fn new(handle: Arc<Handle>, id: SessionId, guest: bool) -> Self {
         Self { handle, id, guest }
+    }
+
+    /// What another connection needs to join the session.
+    pub(super) fn to_share(&self) -> Result<SharedSession> {
+        Ok(self.handle.shared.change(|client| client.share_session(self.id))?)
     }
 
     /// Whether the server let us in as guest.

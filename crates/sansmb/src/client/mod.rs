@@ -9,6 +9,7 @@
 //! | command | [`Client::log_on`], [`Client::tree_connect`], [`Client::request`], .. | gives an [`OpId`]; how it ends comes as [`Event::Done`] |
 //! | drain | [`Client::poll_event`], [`Client::poll_transmit`], [`Client::poll_timeout`] | after every feed and command |
 
+mod binding;
 mod config;
 mod event;
 mod negotiate;
@@ -19,6 +20,7 @@ mod state;
 mod transfer;
 
 pub use crate::crypto::EncryptionPolicy;
+pub use binding::SharedSession;
 pub use config::ClientConfig;
 pub use event::{Agreement, CloseReason, Event, OpError, OpId, Outcome, Response};
 pub use send::Payload;
@@ -95,6 +97,7 @@ pub struct Member {
     charge: u16,
     payload: Payload,
     asked: u32,
+    replay: bool,
 }
 
 impl Member {
@@ -104,7 +107,8 @@ impl Member {
         let mut head = blank_head();
         request.encode(&mut Writer::resume(&mut head, 0));
         let charge = charge(O::payload(request));
-        Self { command: O::COMMAND, head, charge, payload: Payload::Empty, asked: O::asked(request) }
+        let (payload, asked) = (Payload::Empty, O::asked(request));
+        Self { command: O::COMMAND, head, charge, payload, asked, replay: false }
     }
 
     /// A WRITE whose data is not copied.
@@ -112,7 +116,14 @@ impl Member {
         let mut head = blank_head();
         request.encode_head(&mut Writer::resume(&mut head, 0));
         let charge = charge(data.len() as u32);
-        Self { command: Command::WRITE, head, charge, payload: data, asked: 0 }
+        Self { command: Command::WRITE, head, charge, payload: data, asked: 0, replay: false }
+    }
+
+    /// The request was sent before, over a connection that is gone, and may have been carried out,
+    /// [MS-SMB2] 3.2.7.1.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        Self { replay: true, ..self }
     }
 }
 
@@ -357,8 +368,9 @@ impl Client {
     }
 
     fn queued_member(&self, to: TreeRef, member: Member, op: OpId) -> Queued {
-        let header =
+        let mut header =
             Header { command: member.command, tree_id: to.tree, session_id: to.session, ..Header::default() };
+        header.flags.set(Flags::REPLAY_OPERATION, member.replay);
         let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
         let charge = if multi_credit { member.charge } else { 1 };
         let Member { head, payload, asked, .. } = member;

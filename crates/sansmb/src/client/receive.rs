@@ -174,7 +174,16 @@ impl Client {
             return Ok(());
         }
         let signed = header.flags.contains(Flags::SIGNED);
-        match &session.signer {
+        let more = header.status == NtStatus::MORE_PROCESSING_REQUIRED;
+        // That a connection is bound is signed with a key that is not known yet; that it is not is
+        // nothing that a signature could make worse.
+        if session.joining && !more && (header.status == NtStatus::SUCCESS || !signed) {
+            return Ok(());
+        }
+        // [MS-SMB2] 3.2.5.1.3.
+        let unfinished = pending.kind == Kind::LogOn && header.status != NtStatus::SUCCESS;
+        let signer = if unfinished { &session.session_signer } else { &session.signer };
+        match signer {
             Some(signer) if signed => Ok(verify_message(&**signer, message, &[])?),
             _ if (session.signs || pending.signed) && !exempt(header) => {
                 Err(CloseReason::Violation("an answer that must be signed is not"))

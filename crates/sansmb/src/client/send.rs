@@ -14,7 +14,7 @@ use crate::{
     time::Now,
     wire::{
         Body, Command, Dialect, EmptyBody, Flags, FramePrefix, HEADER_LEN, Header, NtStatus, TransformHeader,
-        Writer,
+        TreeId, Writer,
     },
 };
 
@@ -145,7 +145,13 @@ impl Client {
     /// Without its session a request would go out unsigned and in the clear.
     fn may_send(&self, member: &Queued) -> bool {
         let session = self.sessions.get(&member.header.session_id);
-        member.kind == Kind::LogOn || session.is_some_and(|s| !s.ended)
+        let tree = member.header.tree_id;
+        member.kind == Kind::LogOn
+            || session.is_some_and(|s| {
+                // A tree of another connection that nobody told us of might want encryption.
+                let unknown = s.bound && tree != TreeId(0) && !s.trees.contains_key(&tree);
+                !s.ended && !s.joining && !unknown
+            })
     }
 
     fn transmit(&mut self, mut members: Vec<Queued>, now: Now) {
@@ -158,6 +164,7 @@ impl Client {
             let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
             member.header.credit_charge = if multi_credit { member.charge } else { 0 };
             member.header.credits = self.missing_credits().max(member.charge);
+            member.header.status = self.channel_sequence(member.header.session_id);
             if let Some(session) = self.sessions.get(&member.header.session_id) {
                 // With 3.1.1 the first TREE_CONNECT proves that nobody changed the negotiation, and
                 // before it the validation does, [MS-SMB2] 3.2.4.1.1.
@@ -204,12 +211,17 @@ impl Client {
 
     fn transmit_one(&mut self, member: Queued, encrypted: bool, now: Now) {
         let Queued { header, mut head, payload, op, kind, asked, .. } = member;
-        self.hash_request(op, kind, &head);
-        if header.flags.contains(Flags::SIGNED)
-            && let Some(signer) = self.sessions.get(&header.session_id).and_then(|s| s.signer.as_ref())
-        {
+        let session = self.sessions.get(&header.session_id).filter(|_| header.flags.contains(Flags::SIGNED));
+        let signer = session.and_then(|session| match kind {
+            // [MS-SMB2] 3.2.4.1.1.
+            Kind::LogOn => session.session_signer.as_ref(),
+            _ => session.signer.as_ref(),
+        });
+        if let Some(signer) = signer {
             let _ = sign_message(&**signer, &mut head, &[payload.as_slice()]);
         }
+        // With its signature: binding is signed.
+        self.hash_request(op, kind, &head);
         self.expect(&header, op, kind, asked, encrypted, now);
         let session = encrypted.then_some(header.session_id);
         match payload {
@@ -242,6 +254,7 @@ impl Client {
         if signer.is_some() {
             header.flags |= Flags::SIGNED;
         }
+        header.status = self.channel_sequence(header.session_id);
         write_header(&header, &mut head);
         if let Some(signer) = signer {
             let _ = sign_message(&**signer, &mut head, &[]);

@@ -1,6 +1,6 @@
 //! SESSION_SETUP, [MS-SMB2] 3.2.4.2.3 and 3.2.5.3.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{
     Client, CloseReason, EncryptionPolicy, Event, OpError, OpId, Outcome, Payload,
@@ -12,7 +12,7 @@ use crate::{
     time::Now,
     wire::{
         Body, Command, Dialect, Flags, Header, NtStatus, SecurityMode, SessionFlags, SessionId,
-        SessionSetupRequest, SessionSetupResponse, Writer,
+        SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, Writer,
     },
 };
 
@@ -37,19 +37,22 @@ impl Client {
         now: Now,
     ) -> OpId {
         let op = self.new_op();
+        let (again, preauth) = (session != SessionId(0), PreauthHash::ZERO);
+        let log_on = LogOn { op, mechanism, session, preauth, key: None, again, wants_user, joins: None };
+        self.start_log_on(log_on, now);
+        op
+    }
+
+    pub(super) fn start_log_on(&mut self, log_on: LogOn, now: Now) {
+        let op = log_on.op;
         if let Some(reason) = self.closed {
-            self.fail(op, OpError::Gone(reason));
-            return op;
+            return self.fail(op, OpError::Gone(reason));
         }
-        let again = session != SessionId(0);
-        let log_on =
-            LogOn { op, mechanism, session, preauth: PreauthHash::ZERO, key: None, again, wants_user };
         self.log_ons.push(log_on);
         self.now = now;
         if self.agreement.is_some() {
             self.begin_log_on(op);
         }
-        op
     }
 
     pub(super) fn start_log_ons(&mut self) {
@@ -60,6 +63,9 @@ impl Client {
     }
 
     fn begin_log_on(&mut self, op: OpId) {
+        if let Err(error) = self.prepare_join(op) {
+            return self.end_log_on(op, Err(error));
+        }
         let preauth = self.preauth;
         if let Some(log_on) = self.log_ons.iter_mut().find(|l| l.op == op) {
             log_on.preauth = preauth;
@@ -89,7 +95,10 @@ impl Client {
 
     fn send_leg(&mut self, op: OpId, token: &[u8]) {
         let Some(log_on) = self.log_ons.iter().find(|l| l.op == op) else { return };
+        let mut flags = SessionSetupFlags::empty();
+        flags.set(SessionSetupFlags::BINDING, log_on.joins.is_some());
         let request = SessionSetupRequest {
+            flags,
             security_mode: self.security_mode() & SecurityMode::from_bits_retain(0xFF),
             capabilities: self.config.capabilities & crate::wire::Capabilities::DFS,
             security_buffer: token,
@@ -179,10 +188,18 @@ impl Client {
         key: &SessionKey,
     ) -> Result<Outcome, OpError> {
         let (Some(log_on), Some(agreement)) =
-            (self.log_ons.iter().find(|l| l.op == op), self.agreement.clone())
+            (self.log_ons.iter_mut().find(|l| l.op == op), self.agreement.clone())
         else {
             return Err(OpError::Misuse("no such log-on"));
         };
+        if let Some(shared) = log_on.joins.take() {
+            let (session, preauth) = (shared.id, log_on.preauth);
+            let result = self.joined(*shared, preauth, header, message, flags, key);
+            if result.is_err() {
+                self.sessions.remove(&session);
+            }
+            return result.map(|()| Outcome::LoggedOn { session, guest: false });
+        }
         let id = log_on.session;
         let keyless = flags.intersects(SessionFlags::IS_GUEST | SessionFlags::IS_NULL);
         let guest = flags.contains(SessionFlags::IS_GUEST);
@@ -215,13 +232,14 @@ impl Client {
                 return Err(OpError::Incompatible("the last answer of the log-on is not signed"));
             }
             session.ciphers = agreement.cipher.and_then(|cipher| {
-                Some(Ciphers {
+                Some(Arc::new(Ciphers {
                     cipher,
                     sealer: crypto.sealer(cipher, &keys.client_to_server)?,
                     opener: crypto.sealer(cipher, &keys.server_to_client)?,
-                })
+                }))
             });
-            session.signer = signer;
+            session.signer = signer.map(Arc::from);
+            session.session_signer = session.signer.clone();
             session.signs = self.config.require_signing || agreement.signing_required;
             session.encrypt = session.ciphers.is_some()
                 && (flags.contains(SessionFlags::ENCRYPT_DATA)
@@ -240,6 +258,10 @@ impl Client {
     }
 
     pub(super) fn end_log_on(&mut self, op: OpId, result: Result<Outcome, OpError>) {
+        let joined = self.log_ons.iter().find(|l| l.op == op).and_then(|l| l.joins.as_ref()).map(|s| s.id);
+        if let Some(id) = joined.filter(|id| self.sessions.get(id).is_some_and(|s| s.joining)) {
+            self.sessions.remove(&id);
+        }
         self.log_ons.retain(|l| l.op != op);
         self.events.push_back(Event::Done { op, result });
     }

@@ -1,8 +1,8 @@
 //! What a client remembers of sessions, trees and requests.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
-use super::{OpId, Payload};
+use super::{OpId, Payload, SharedSession};
 use crate::{
     auth::{Mechanism, SessionKey},
     crypto::{PreauthHash, Sealer, Signer},
@@ -63,19 +63,31 @@ pub(super) struct LogOn {
     pub(super) again: bool,
     /// Whether the user asked for an account (and not for guest or anonymous).
     pub(super) wants_user: bool,
+    /// The session of another connection that this one is to be bound to.
+    pub(super) joins: Option<Box<SharedSession>>,
 }
 
 /// A session.
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    pub(super) signer: Option<Box<dyn Signer>>,
-    pub(super) ciphers: Option<Ciphers>,
+    /// Signs on this connection.
+    pub(super) signer: Option<Arc<dyn Signer>>,
+    /// Signs SESSION_SETUP: the same where the session was established.
+    pub(super) session_signer: Option<Arc<dyn Signer>>,
+    pub(super) ciphers: Option<Arc<Ciphers>>,
     /// Sign all that is sent, and take nothing that is neither signed nor encrypted.
     pub(super) signs: bool,
     /// Encrypt all that is sent and take nothing else.
     pub(super) encrypt: bool,
     /// It is over; only answers that are under way still need it.
     pub(super) ended: bool,
+    /// It was established on another connection, and this one was bound to it.
+    pub(super) bound: bool,
+    /// This connection is being bound to it, and sends nothing else yet.
+    pub(super) joining: bool,
+    /// How often it was shared with other connections.
+    pub(super) channels: u16,
+    pub(super) channel_sequence: u16,
     pub(super) next_nonce: u64,
     pub(super) trees: BTreeMap<TreeId, Tree>,
 }
