@@ -12,6 +12,7 @@ mod create;
 mod fields;
 mod peer;
 mod record;
+mod records;
 mod request;
 mod run;
 mod script;

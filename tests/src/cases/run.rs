@@ -82,6 +82,11 @@ impl Play {
                 self.stage.drop(peer.conn);
                 self.receive()
             }
+            Act::Restart => {
+                self.stage.restart();
+                self.peers.clear();
+                Ok(())
+            }
             Act::Wait(by) => {
                 self.stage.wait(*by);
                 self.receive()

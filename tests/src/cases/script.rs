@@ -52,6 +52,8 @@ pub(super) enum Act {
     Connect { peer: String, fields: String },
     /// `drop PEER`: the client's transport ends.
     Drop(String),
+    /// `restart`: the server is killed and starts again.
+    Restart,
     /// `wait TIME`
     Wait(Duration),
     /// `PEER> COMMAND FIELDS`; `PEER& COMMAND FIELDS` is sent together with the next.
@@ -135,6 +137,7 @@ fn act(text: &str) -> Result<Act, String> {
             let (peer, fields) = rest.split_once(' ').unwrap_or((rest, ""));
             return Ok(Act::Connect { peer: peer.into(), fields: fields.into() });
         }
+        "restart" => return Ok(Act::Restart),
         "drop" => return Ok(Act::Drop(rest.into())),
         "wait" => return duration(rest).map(Act::Wait).ok_or_else(|| format!("{rest} is no time")),
         _ => {}

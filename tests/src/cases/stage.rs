@@ -20,10 +20,15 @@ use sansmb::{
 };
 use sansmb_auth::{AcceptorConfig, SpnegoAcceptor, UserTable};
 use sansmb_crypto::{CounterRandom, RustCrypto};
-use sansmb_fileserver::{Action, Counters, FileServer, FileServerConfig, ShareConfig, storage::Outcome};
+use sansmb_fileserver::{
+    Action, Counters, FileServer, FileServerConfig, ShareConfig, storage::Outcome, store::StoreOutcome,
+};
 use sansmb_storage::{Memory, MemoryOptions};
 
-use super::fields::{Given, Names, parse};
+use super::{
+    fields::{Given, Names, parse},
+    records::Records,
+};
 use crate::framed;
 
 /// When every case begins: 2023-11-14 22:13:20 UTC.
@@ -46,6 +51,8 @@ const AFTERMATH: Duration = Duration::from_secs(3600);
 /// A server.
 #[derive(Debug)]
 pub(super) struct Stage {
+    protocol: Arc<ServerConfig>,
+    config: FileServerConfig,
     server: Server,
     files: FileServer,
     random: CounterRandom,
@@ -71,17 +78,33 @@ impl Stage {
         }
         let mut protocol = ServerConfig::new(Guid([3; 16]), Arc::new(RustCrypto));
         protocol.auth_hint = sansmb::auth::Acceptor::hint(&*acceptor);
-        protocol.capabilities = FileServer::capabilities() | Capabilities::MULTI_CHANNEL;
+        if files.shares.iter().any(|share| share.continuously_available) {
+            files.store = Some(Arc::new(Records::default()));
+        }
+        protocol.capabilities = files.capabilities() | Capabilities::MULTI_CHANNEL;
         for line in server {
             settings(line, &mut protocol, &mut files)?;
         }
-        Ok(Self {
-            server: Server::new(Arc::new(protocol)),
-            files: FileServer::new(files),
+        let protocol = Arc::new(protocol);
+        let mut stage = Self {
+            server: Server::new(protocol.clone()),
+            files: FileServer::new(files.clone()),
+            protocol,
+            config: files,
             random: CounterRandom::default(),
             now: Now { mono: Instant::ORIGIN, wall: START },
             unread: BTreeMap::new(),
-        })
+        };
+        stage.settle();
+        Ok(stage)
+    }
+
+    /// The server ends as if it were killed, and another one starts with the same settings and files.
+    pub(super) fn restart(&mut self) {
+        self.server = Server::new(self.protocol.clone());
+        self.files = FileServer::new(self.config.clone());
+        self.unread.clear();
+        self.settle();
     }
 
     /// What time it is.
@@ -187,6 +210,12 @@ impl Stage {
                 let outcome = outcome.recv().expect("a storage in memory ends its jobs at once");
                 self.files.complete(id, outcome, self.now);
             }
+            Action::Store { store, id, job } => {
+                let (done, outcome) = mpsc::channel::<StoreOutcome>();
+                store.submit(job, Box::new(move |outcome| drop(done.send(outcome))));
+                let outcome = outcome.recv().expect("a store in memory ends its jobs at once");
+                self.files.stored(id, outcome, self.now);
+            }
             Action::Respond(response) => response.deliver_to(&mut self.server),
             Action::Break(order) => {
                 if let Err(undelivered) = order.deliver_to(&mut self.server) {
@@ -206,6 +235,7 @@ fn share(line: &str) -> Result<ShareConfig, String> {
     let mut share = ShareConfig::new(name, Arc::new(Memory::new(options)));
     share.encrypt = given.flag("encrypt");
     share.read_only = given.flag("read_only");
+    share.continuously_available = given.flag("available");
     given.finish()?;
     Ok(share)
 }
