@@ -20,7 +20,8 @@ impl FileServer {
         let Some(open) = self.opens.get(&id).filter(|open| open.closing.is_none()) else { return false };
         let waits = match open.lasting.level {
             Level::Fleeting => false,
-            Level::Durable => self.holds_handle(id),
+            // Who was asked to give something up cannot be heard any more.
+            Level::Durable => self.holds_handle(id) && !self.is_asked(id),
             Level::Resilient | Level::Persistent => true,
         };
         if !waits || self.config.limits.waiting_opens == 0 {

@@ -177,6 +177,13 @@ impl FileServer {
         self.held(id).keeps_handle()
     }
 
+    /// Whether its client was asked to give some of it up and has not answered: Open.OplockState is Breaking.
+    pub(crate) fn is_asked(&self, id: OpenId) -> bool {
+        let node = self.file(id).map(|file| file.node);
+        let holders = node.and_then(|node| self.caching.holders(node));
+        holders.and_then(|holders| holders.get(self.holder_of(id))).is_some_and(|grip| grip.told().is_some())
+    }
+
     /// The key of its lease.
     pub(crate) fn lease_key(&self, id: OpenId) -> Option<LeaseKey> {
         self.held(id).lease.map(|lease| lease.key)

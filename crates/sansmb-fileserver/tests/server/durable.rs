@@ -6,7 +6,7 @@ use std::time::Duration;
 use sansmb::wire::{fsctl::ResiliencyRequest, *};
 use sansmb_fileserver::Limits;
 
-use crate::common::{Client, Response, World, requests::*};
+use crate::common::{Client, Response, World, caching::opened, requests::*};
 
 const V1: CreateContext<'static> = CreateContext::DurableHandleRequest { reserved: [0; 16] };
 const GUID: Guid = Guid([9; 16]);
@@ -80,6 +80,24 @@ fn a_durable_open_is_there_when_its_client_comes_back() {
     assert_eq!(alice.lock(&mut world, again, &[unlock(0, 2)]), NtStatus::SUCCESS, "its locks are kept");
     assert_eq!(alice.close(&mut world, again), NtStatus::SUCCESS);
     world.close_all();
+    world.assert_empty();
+}
+
+/// [MS-SMB2] 3.3.7.1: Open.OplockState has to be Held. Nobody waits for an answer that cannot come.
+#[test]
+fn an_open_that_is_asked_to_give_something_up_does_not_outlive_its_session() {
+    let mut world = World::new();
+    for how in [Create { contexts: &[V1], ..ALONE }, Create { contexts: &[V1, lease(1)], ..LEASED }] {
+        let mut alice = world.client();
+        assert!(durable(&alice.create(&mut world, "f", how)));
+        let mut bob = world.client_of("bob", "share");
+        let waits = bob.send_oplock(&mut world, "f", ALL, OplockLevel::BATCH);
+        assert!(bob.maybe(&mut world, waits).is_none(), "alice was asked");
+        world.drop_client(&alice);
+        assert_eq!(opened(&bob.answer(&mut world, waits)).1, OplockLevel::BATCH);
+        assert_eq!(world.files.counters().disconnected, 0);
+        world.drop_client(&bob);
+    }
     world.assert_empty();
 }
 

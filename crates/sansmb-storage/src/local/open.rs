@@ -62,7 +62,7 @@ const CALM: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXE
 
 /// How long somebody who has a lease is waited for.
 const LEASE_PAUSE: Duration = Duration::from_millis(20);
-const LEASE_TRIES: u32 = 100;
+const LEASE_TRIES: u32 = 250;
 
 impl Inner {
     /// Opens; where that fails, a reparse point may be the reason.

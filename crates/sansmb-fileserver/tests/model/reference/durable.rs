@@ -37,9 +37,13 @@ impl Reference {
         Some(told)
     }
 
-    /// Whether an open outlives the session that it has.
+    /// Whether an open outlives the session that it has: not while its client owes an acknowledgment.
     pub(super) fn lasts(&self, id: Request) -> bool {
-        self.opens[&id].lasting.timeout.is_some() && self.state_of(id).contains(LeaseState::HANDLE_CACHING)
+        let open = &self.opens[&id];
+        let grip = self.grips.get(&(open.file, self.holder_of(id)));
+        open.lasting.timeout.is_some()
+            && self.state_of(id).contains(LeaseState::HANDLE_CACHING)
+            && grip.is_none_or(|grip| grip.told.is_none())
     }
 
     pub(super) fn wait_for_client(&mut self, id: Request) {
