@@ -2,7 +2,7 @@
 
 use sansmb::{
     server::{Token, op},
-    wire::{LeaseState, NtStatus, fscc::FileInfoClass},
+    wire::{LeaseState, NtStatus, SecurityInformation, fscc::FileInfoClass},
 };
 
 use super::{
@@ -42,12 +42,27 @@ impl FileServer {
         class: FileInfoClass,
         buffer: &[u8],
     ) {
+        self.delay_set(open, node, Operation::SetInfo { token, class, buffer: buffer.to_vec() });
+    }
+
+    /// The same for a descriptor.
+    pub(crate) fn delay_set_security(
+        &mut self,
+        open: OpenId,
+        node: NodeId,
+        token: Token<op::SetInfo>,
+        parts: SecurityInformation,
+        buffer: &[u8],
+    ) {
+        self.delay_set(open, node, Operation::SetSecurity { token, parts, buffer: buffer.to_vec() });
+    }
+
+    fn delay_set(&mut self, open: OpenId, node: NodeId, what: Operation) {
         let id = self.caching.next_delay(node);
-        if let Err(status) = self.wait(token.id(), false, Waiting::Break(id)) {
-            return self.fail(token, status);
+        if let Err(status) = self.wait(what.request(), false, Waiting::Break(id)) {
+            return self.refuse_delayed(what, status);
         }
         let own = self.holder_of(open);
-        let what = Operation::SetInfo { token, class, buffer: buffer.to_vec() };
         self.caching.delay(id, Delayed { open, own, bits: HANDLE, what });
     }
 
@@ -55,14 +70,14 @@ impl FileServer {
     pub(crate) fn resume(&mut self, node: NodeId) {
         for id in self.caching.ready(node) {
             let Some(delayed) = self.caching.take_delayed(id) else { continue };
+            self.stop_waiting(delayed.what.request());
             match delayed.what {
-                Operation::Create(creating) => {
-                    self.stop_waiting(creating.request());
-                    self.look_up(creating);
-                }
+                Operation::Create(creating) => self.look_up(creating),
                 Operation::SetInfo { token, class, buffer } => {
-                    self.stop_waiting(token.id());
                     self.set_file(delayed.open, token, class, &buffer);
+                }
+                Operation::SetSecurity { token, parts, buffer } => {
+                    self.set_security(delayed.open, token, parts, &buffer);
                 }
             }
         }
@@ -71,14 +86,15 @@ impl FileServer {
     /// Ends something that waits.
     pub(crate) fn end_delay(&mut self, id: DelayId, status: NtStatus) {
         let Some(delayed) = self.caching.take_delayed(id) else { return };
-        match delayed.what {
-            Operation::Create(creating) => {
-                self.stop_waiting(creating.request());
-                self.refuse(*creating, None, status);
-            }
-            Operation::SetInfo { token, .. } => {
-                self.stop_waiting(token.id());
-                self.fail(token, status);
+        self.stop_waiting(delayed.what.request());
+        self.refuse_delayed(delayed.what, status);
+    }
+
+    fn refuse_delayed(&mut self, what: Operation, status: NtStatus) {
+        match what {
+            Operation::Create(creating) => self.refuse(*creating, None, status),
+            Operation::SetInfo { token, .. } | Operation::SetSecurity { token, .. } => {
+                self.fail(token, status)
             }
         }
     }

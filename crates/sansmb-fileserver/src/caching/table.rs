@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sansmb::{
     time::Instant,
-    wire::{LeaseState, fscc::FileInfoClass},
+    wire::{LeaseState, SecurityInformation, fscc::FileInfoClass},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     leases::Leases,
 };
 use crate::{create::Creating, opens::OpenId, storage::NodeId};
-use sansmb::server::{Token, op};
+use sansmb::server::{RequestId, Token, op};
 
 /// The tables of oplocks and leases.
 #[derive(Debug, Default)]
@@ -51,6 +51,17 @@ pub(crate) struct Delayed {
 pub(crate) enum Operation {
     Create(Box<Creating>),
     SetInfo { token: Token<op::SetInfo>, class: FileInfoClass, buffer: Vec<u8> },
+    SetSecurity { token: Token<op::SetInfo>, parts: SecurityInformation, buffer: Vec<u8> },
+}
+
+impl Operation {
+    /// The request that asked for it.
+    pub(crate) fn request(&self) -> RequestId {
+        match self {
+            Self::Create(creating) => creating.request(),
+            Self::SetInfo { token, .. } | Self::SetSecurity { token, .. } => token.id(),
+        }
+    }
 }
 
 /// Names something delayed, for whoever wants to cancel it.

@@ -88,6 +88,10 @@ impl FileServer {
         if let Err(status) = self.check_set_security(id, parts, buffer) {
             return self.fail(token, status);
         }
+        // [MS-FSA] 2.1.4.12: who only keeps a handle has to close it, since it might not get it again.
+        if let Some(node) = self.break_handles(id) {
+            return self.delay_set_security(id, node, token, parts, buffer);
+        }
         let change = SecurityChange { parts, descriptor: Bytes::copy_from_slice(buffer) };
         self.job_on(
             id,

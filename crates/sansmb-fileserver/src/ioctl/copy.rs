@@ -150,6 +150,7 @@ impl FileServer {
         {
             return self.copy_over(id, *copying, NtStatus::FILE_LOCK_CONFLICT);
         }
+        self.break_data(id);
         if copying.stage == Stage::Read {
             let into = MessageBuffer::with_capacity(chunk.length as usize);
             let job = Job::Read { handle: from, offset: chunk.source_offset, length: chunk.length, into };

@@ -100,6 +100,7 @@ impl FileServer {
         if length == 0 {
             return self.respond(token, echo.reply(&[]));
         }
+        self.break_data(id);
         self.job_on(
             id,
             |file| Job::Zero { handle: file.handle, offset, length },

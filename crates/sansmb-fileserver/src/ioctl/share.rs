@@ -126,6 +126,9 @@ impl FileServer {
             return self.share_over(*sharing, NtStatus::FILE_LOCK_CONFLICT);
         }
         let stage = sharing.stage;
+        if stage == Stage::Share {
+            self.break_data(id);
+        }
         self.job_on(
             id,
             |file| match stage {

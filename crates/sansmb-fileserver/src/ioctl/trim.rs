@@ -80,6 +80,7 @@ impl FileServer {
         if !self.may_access(id, offset, length, true) {
             return self.fail(trimming.token, NtStatus::FILE_LOCK_CONFLICT);
         }
+        self.break_data(id);
         self.job_on(id, |file| Job::Zero { handle: file.handle, offset, length }, Step::Trim(trimming));
     }
 }

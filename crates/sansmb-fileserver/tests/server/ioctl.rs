@@ -2,7 +2,11 @@
 
 use sansmb::wire::{fsctl::*, *};
 
-use crate::common::{Client, World, requests::*};
+use crate::common::{
+    Client, World,
+    caching::{self, R},
+    requests::*,
+};
 
 fn resume_key(client: &mut Client, world: &mut World, file: FileId) -> [u8; 24] {
     let response = client.ioctl(world, file, CtlCode::SRV_REQUEST_RESUME_KEY, &[], 32);
@@ -273,4 +277,37 @@ fn zeros_and_holes() {
     assert_eq!(client.ioctl(&mut world, file, CtlCode::SET_SPARSE, &[0], 0).status(), NtStatus::SUCCESS);
     assert!(!client.basic(&mut world, file).attributes.contains(FileAttributes::SPARSE_FILE));
     assert_eq!(client.read(&mut world, file, 65_535, 3), Ok(vec![1, 0, 0]));
+}
+
+/// [MS-FSA] 2.1.4.12: nobody goes on with what they read before.
+#[test]
+fn control_codes_that_change_data_are_told_to_those_who_cache_them() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.client(), world.client());
+    alice.put(&mut world, "source", &[7; 131_072]);
+    let source = alice.open(&mut world, "source", open());
+    let chunk = copy(resume_key(&mut alice, &mut world, source), &[(0, 0, 5)]);
+    let zero = ZeroData { file_offset: 0, beyond_final_zero: 5 }.to_vec();
+    let extents =
+        DuplicateExtents { source_file_id: source, byte_count: 65_536, ..Default::default() }.to_vec();
+    let ranges = [FileRange { offset: 0, length: 65_536 }];
+    let trim = FileLevelTrim { key: 0, ranges: ranges.as_slice().into() }.to_vec();
+    for (n, code, input, room) in [
+        (1, CtlCode::SET_ZERO_DATA, zero, 0),
+        (2, CtlCode::SRV_COPYCHUNK, chunk, 12),
+        (3, CtlCode::DUPLICATE_EXTENTS_TO_FILE, extents, 0),
+        (4, CtlCode::FILE_LEVEL_TRIM, trim, 0),
+    ] {
+        let name = format!("file {n}");
+        alice.put(&mut world, &name, &[1; 131_072]);
+        let file = alice.open(&mut world, &name, ALL);
+        bob.lease(&mut world, &name, ALL, caching::lease(n, R));
+        assert_eq!(bob.broken(&mut world), None);
+        let done = alice.ioctl(&mut world, file, code, &input, room).status();
+        assert_eq!(done, NtStatus::SUCCESS, "{code:?}");
+        let told = (caching::key(n), R, LeaseState::empty(), false);
+        assert_eq!(bob.broken_lease(&mut world), told, "{code:?}");
+    }
+    world.close_all();
+    world.assert_empty();
 }

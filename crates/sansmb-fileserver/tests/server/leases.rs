@@ -342,6 +342,39 @@ fn a_stream_and_its_file_are_cached_apart() {
     world.assert_empty();
 }
 
+/// [MS-FSA] 2.1.4.12, SET_SECURITY.
+#[test]
+fn a_new_descriptor_waits_for_those_who_only_keep_a_handle() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.client(), world.client());
+    alice.lease(&mut world, "file", ALL, lease(1, RH));
+    let access = AccessMask::WRITE_DAC | AccessMask::READ_CONTROL;
+    let file_id = bob.open(&mut world, "file", open().access(access));
+    let dacl = SecurityInformation::DACL;
+    let request = QueryInfoRequest {
+        info_type: InfoType::SECURITY,
+        additional_information: dacl,
+        output_buffer_length: 4096,
+        file_id,
+        ..Default::default()
+    };
+    let response = bob.call(&mut world, Command::QUERY_INFO, &request);
+    let request = SetInfoRequest {
+        info_type: InfoType::SECURITY,
+        additional_information: dacl,
+        buffer: response.body::<QueryInfoResponse<'_>>().buffer,
+        file_id,
+        ..Default::default()
+    };
+    let waits = bob.send(&mut world, Command::SET_INFO, &request);
+    assert_eq!(alice.broken_lease(&mut world), (key(1), RH, R, true));
+    assert!(bob.maybe(&mut world, waits).is_none());
+    assert_eq!(alice.give_up_lease(&mut world, 1, R), NtStatus::SUCCESS);
+    assert_eq!(bob.answer(&mut world, waits).status(), NtStatus::SUCCESS);
+    world.close_all();
+    world.assert_empty();
+}
+
 #[test]
 fn a_storm_of_opens_ends_with_nothing_kept() {
     let mut world = World::new();
