@@ -31,6 +31,8 @@ pub struct Setup {
     /// It gets a network of its own, in which it may block connections and the server has port 445.
     #[serde(default)]
     pub network: bool,
+    /// How often it may try, when it fails by accidents that no server can help.
+    pub tries: Option<u32>,
     /// It goes on until it is stopped; this is what it says when it has come to that.
     pub endless: Option<String>,
     /// The share to connect to, in place of `share`.
