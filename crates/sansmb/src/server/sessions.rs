@@ -411,14 +411,20 @@ impl Sessions {
         let session = inbound.header.session_id;
         let lease_size = <op::LeaseBreak as Op>::Request::STRUCTURE_SIZE.to_le_bytes();
         if inbound.message.get(64..66) == Some(&lease_size) {
-            let key = <op::LeaseBreak as Op>::Request::decode(&inbound.message)?.lease_key;
-            self.acknowledged(session, About::Lease(key));
-            self.event(channel, inbound, true, events, Event::LeaseBreak)
+            let key = <op::LeaseBreak as Op>::Request::decode(&inbound.message).map(|body| body.lease_key);
+            self.event(channel, inbound, true, events, Event::LeaseBreak)?;
+            // Of a session that may not say anything, it is none.
+            if let Ok(key) = key {
+                self.acknowledged(session, About::Lease(key));
+            }
         } else {
-            let file = <op::OplockBreak as Op>::Request::decode(&inbound.message)?.file_id;
-            self.acknowledged(session, About::Open(file));
-            self.event(channel, inbound, true, events, Event::OplockBreak)
+            let file = <op::OplockBreak as Op>::Request::decode(&inbound.message).map(|body| body.file_id);
+            self.event(channel, inbound, true, events, Event::OplockBreak)?;
+            if let Ok(file) = file {
+                self.acknowledged(session, About::Open(file));
+            }
         }
+        Ok(())
     }
 
     /// [MS-SMB2] 3.3.5.17. Who was authenticated once may still ask whether anybody is
