@@ -67,8 +67,14 @@ impl Asked {
                 _ => {}
             }
         }
-        let other_v2 = v2.is_some() || back_v2.is_some();
-        let contradicts = (v1 || back.is_some()) && other_v2 || v2.is_some() && back_v2.is_some();
+        // Version 2 means nothing before 3.0, but beside version 1 it is wrong in every dialect.
+        let names_v2 = body.contexts.iter().any(|context| {
+            matches!(
+                context,
+                CreateContext::DurableHandleRequestV2 { .. } | CreateContext::DurableHandleReconnectV2 { .. }
+            )
+        });
+        let contradicts = (v1 || back.is_some()) && names_v2 || v2.is_some() && back_v2.is_some();
         if contradicts {
             return Err(NtStatus::INVALID_PARAMETER);
         }

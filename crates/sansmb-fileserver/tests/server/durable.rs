@@ -127,6 +127,23 @@ fn what_makes_an_open_durable() {
 }
 
 #[test]
+fn contexts_of_both_versions_do_not_go_together_in_any_dialect() {
+    let mut world = World::new();
+    for dialect in [Dialect::SMB2_0_2, Dialect::SMB2_1, Dialect::SMB3_0_2] {
+        let mut alice = world.client_of_dialect(dialect);
+        for other in [v2(0), back_v2(FileId::default(), GUID)] {
+            for first in [V1, CreateContext::DurableHandleReconnect(FileId::default())] {
+                let status =
+                    alice.create_status(&mut world, "f", Create { contexts: &[first, other], ..ALONE });
+                assert_eq!(status, NtStatus::INVALID_PARAMETER, "{dialect}: {first:?} and {other:?}");
+            }
+        }
+        world.drop_client(&alice);
+    }
+    world.assert_empty();
+}
+
+#[test]
 fn the_time_to_come_back_is_what_was_agreed_and_no_more() {
     let mut world = World::new();
     for (asked, told) in [(0, 60_000), (5_000, 5_000), (u32::MAX, 300_000)] {
