@@ -74,7 +74,7 @@ impl Bench {
         let tries = plan.setups_of(&test.name).find_map(|setup| setup.tries).unwrap_or(1);
         let mut result = self.attempt(plan, test);
         for _ in 1..tries {
-            if matches!(result, Ok((Outcome::Fail, _))) {
+            if matches!(result, Ok((Outcome::Fail | Outcome::Timeout, _))) {
                 result = self.attempt(plan, test);
             }
         }
