@@ -227,6 +227,26 @@ fn n3_smb1_without_smb2_among_its_dialects_ends_the_connection() {
 }
 
 #[test]
+fn o23_commands_of_smb1_end_the_connection() {
+    // A message of SMB1 says what it is in its fifth byte: 0x72 is NEGOTIATE.
+    for command in (0..=255).filter(|command| *command != 0x72) {
+        let mut message = smb1(&["SMB 2.002", "SMB 2.???"]);
+        message[4] = command;
+        message.extend([0; 64]);
+        for before in 0..3 {
+            let mut pair = Pair::new(PairConfig::default());
+            match before {
+                0 => {}
+                1 => drop(pair.ask(&smb1(&["SMB 2.???"]))),
+                _ => drop(pair.connect().expect("connect")),
+            }
+            pair.give_server(&message);
+            pair.ended_silently();
+        }
+    }
+}
+
+#[test]
 fn n3_the_first_message_must_be_negotiate() {
     for command in (1..=18).map(Command) {
         let mut pair = Pair::new(PairConfig::default());

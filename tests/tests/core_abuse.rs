@@ -79,6 +79,7 @@ fn the_list_of_attacks_says_where_their_tests_are() {
         assert!(!told.is_empty(), "the tests of {row:?} are not listed");
     }
     for (row, places) in listed {
+        assert!(!places.is_empty(), "{row:?} has no test");
         let there = written.remove(&row).unwrap_or_default();
         let gone: Vec<_> = places.difference(&there).collect();
         assert!(gone.is_empty(), "{row:?} has no tests in {gone:?}");

@@ -316,6 +316,27 @@ fn o19_another_user_cannot_reconnect() {
 }
 
 #[test]
+fn o19_who_comes_too_late_finds_nothing_and_nobody_comes_twice() {
+    let mut world = World::new();
+    let mut alice = world.client();
+    let file = alice.open_durable(&mut world, "f");
+    let claim = [CreateContext::DurableHandleReconnect(file)];
+    let missing = NtStatus::OBJECT_NAME_NOT_FOUND;
+    assert_eq!(alice.reconnect(&mut world, "f", &claim).status(), missing, "it does not wait yet");
+    world.drop_client(&alice);
+    world.advance(Duration::from_secs(119));
+    let mut alice = world.client();
+    assert_eq!(alice.reconnect(&mut world, "f", &claim).status(), NtStatus::SUCCESS);
+    assert_eq!(alice.reconnect(&mut world, "f", &claim).status(), missing, "it has it already");
+    world.drop_client(&alice);
+    world.advance(Duration::from_secs(120));
+    let mut alice = world.client();
+    assert_eq!(alice.reconnect(&mut world, "f", &claim).status(), missing);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
 fn o19_a_lease_is_reconnected_under_its_key_from_its_machine() {
     let mut world = World::new();
     let mut alice = world.client_from(1, "alice");

@@ -66,6 +66,38 @@ fn o9_writes_beyond_the_last_offset_are_refused() {
 }
 
 #[test]
+fn o10_reads_of_streams_end_where_the_stream_ends() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.put(&mut world, "file", &[7; 5000]);
+    let stream = client.open(&mut world, "file:stream", ALL);
+    assert_eq!(client.read(&mut world, stream, 0, 5000), Err(NtStatus::END_OF_FILE));
+    assert_eq!(client.write(&mut world, stream, 3000, b"end"), NtStatus::SUCCESS);
+    assert_eq!(client.read(&mut world, stream, 2999, 5000), Ok(b"\0end".to_vec()));
+    for offset in [1 << 63, u64::MAX, i64::MAX as u64] {
+        assert_eq!(client.read(&mut world, stream, offset, 10), Err(NtStatus::INVALID_PARAMETER));
+    }
+}
+
+#[test]
+fn f16_data_does_not_come_by_rdma() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.put(&mut world, "file", b"data");
+    let file_id = client.open(&mut world, "file", open());
+    // RDMA_V1, RDMA_V1_INVALIDATE, RDMA_TRANSFORM and what nobody knows, with a buffer descriptor.
+    let descriptor = [0xFF; 16];
+    for channel in [1, 2, 3, u32::MAX] {
+        let read =
+            ReadRequest { file_id, length: 4, channel, channel_info: &descriptor, ..Default::default() };
+        assert_eq!(client.status(&mut world, Command::READ, &read), NtStatus::INVALID_PARAMETER);
+        let write = WriteRequest { channel, channel_info: &descriptor, ..write_request(file_id, 0, b"x") };
+        assert_eq!(client.status(&mut world, Command::WRITE, &write), NtStatus::INVALID_PARAMETER);
+    }
+    assert_eq!(client.get(&mut world, "file"), b"data");
+}
+
+#[test]
 fn writes_at_the_end_follow_each_other() {
     let mut world = World::new();
     let mut client = world.client();

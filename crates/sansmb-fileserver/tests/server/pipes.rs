@@ -77,11 +77,51 @@ fn shares_are_listed() {
 fn o7_other_pipes_do_not_exist() {
     let mut world = World::new();
     let mut client = world.client_of("alice", "IPC$");
-    for name in ["netlogon", "samr", "", r"..\..\etc\passwd", r"..\srvsvc", r"srvsvc\x", "srvsvc:x"] {
-        let status = client.create_status(&mut world, name, open());
-        assert_eq!(status, NtStatus::OBJECT_NAME_NOT_FOUND, "{name}");
+    let long = "x".repeat(5000);
+    for name in [
+        "netlogon",
+        "samr",
+        "no such pipe",
+        "",
+        r"..\..\etc\passwd",
+        "../../etc/passwd",
+        r"..\srvsvc",
+        "../srvsvc",
+        r".\srvsvc",
+        r"srvsvc\x",
+        r"srvsvc\..\srvsvc",
+        "srvsvc:x",
+        "srvsvc\0",
+        "/srvsvc",
+        &long,
+    ] {
+        // Nor can they be made.
+        for disposition in (0..=5).map(CreateDisposition) {
+            let status = client.create_status(&mut world, name, open().disposition(disposition));
+            assert_eq!(status, NtStatus::OBJECT_NAME_NOT_FOUND, "{name} {disposition:?}");
+        }
     }
     assert_eq!(client.create_status(&mut world, "SRVSVC", open()), NtStatus::SUCCESS);
+}
+
+#[test]
+fn o9_writes_to_pipes_that_lie_about_their_data_are_refused() {
+    let mut world = World::new();
+    let (mut client, pipe) = pipe(&mut world);
+    let bind = RpcClient::new(INTERFACE, 1 << 20).bind();
+    // DataOffset inside the header, behind the end; Length that lies.
+    for (at, value) in [(66, 16_u32), (66, 0xFFFF), (68, 1 << 20), (68, u32::MAX)] {
+        let mut message = client.raw(Command::WRITE, &write_request(pipe, 0, &bind));
+        let width = if at == 66 { 2 } else { 4 };
+        message[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        client.send_frame(&mut world, &message);
+        let id = client.last;
+        assert_eq!(client.answer(&mut world, id).status(), NtStatus::INVALID_PARAMETER, "{at} {value:#x}");
+    }
+    let read = client.send_read(&mut world, pipe, 0, 1000);
+    assert!(client.was_pended(&mut world, read), "nothing of it arrived");
+    assert_eq!(client.write(&mut world, pipe, u64::MAX, &bind), NtStatus::SUCCESS, "a pipe has no offsets");
+    assert_eq!(client.answer(&mut world, read).status(), NtStatus::SUCCESS);
 }
 
 #[test]

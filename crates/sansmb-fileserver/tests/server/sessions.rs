@@ -276,6 +276,29 @@ fn o22_opens_have_a_limit_for_each_session_and_for_all() {
 }
 
 #[test]
+fn o22_trees_have_a_limit_for_each_session() {
+    let mut world = World::new();
+    let mut client = world.log_on("alice");
+    let mut connected = 0;
+    let refusal = loop {
+        let response = client.tree_connect(&mut world, r"\\server\share");
+        if response.status() != NtStatus::SUCCESS {
+            break response.status();
+        }
+        connected += 1;
+        assert!(connected <= 10_000, "without end");
+        client.tree = response.header.tree_id;
+    };
+    assert_eq!(refusal, NtStatus::INSUFFICIENT_RESOURCES);
+    assert_eq!(client.tree_disconnect(&mut world), NtStatus::SUCCESS);
+    assert_eq!(client.tree_connect(&mut world, r"\\server\share").status(), NtStatus::SUCCESS);
+    let mut other = world.log_on("bob");
+    assert_eq!(other.tree_connect(&mut world, r"\\server\share").status(), NtStatus::SUCCESS);
+    world.close_all();
+    world.assert_empty();
+}
+
+#[test]
 fn shares_of_one_storage_keep_their_share_modes_together() {
     let mut world = World::with(|mut config| {
         let storage = config.shares[0].storage.clone();

@@ -3,7 +3,7 @@
 use sansmb::wire::{AccessMask, LeaseState, NtStatus, OplockLevel};
 
 use super::{
-    Answer, Delay, Delayed, FileNumber, Heard, LeaseTold, Reference, Request, Todo, create::Creating, level,
+    Answer, Delay, Delayed, FileNumber, Heard, LeaseTold, Reference, Request, create::Creating, level,
 };
 use crate::operation::{Cache, Keep};
 
@@ -314,9 +314,11 @@ impl Reference {
                 self.opens.values().filter(|open| open.lease == Some(lease)).find_map(|open| open.client)
             }
         };
-        let Some(client) = reached.filter(|client| self.connected[*client]) else {
-            return self.lose(file, holder);
-        };
+        let Some(client) = reached else { return self.lose(file, holder) };
+        if !self.connected[client] {
+            // It goes right now: the message is on its way, and will not arrive.
+            return self.undelivered.push((file, holder));
+        }
         let heard = match holder {
             Holder::Open(id) => {
                 self.opens.get_mut(&id).expect("an open").told = !acknowledge;
@@ -334,7 +336,7 @@ impl Reference {
 
     /// A holder cannot be told: it has nothing any more, and what waits for its client because of it is
     /// closed.
-    fn lose(&mut self, file: FileNumber, holder: Holder) {
+    pub(super) fn lose(&mut self, file: FileNumber, holder: Holder) {
         self.grips.remove(&(file, holder));
         let gone: Vec<Request> = self
             .opens
@@ -483,7 +485,7 @@ impl Reference {
         self.delays = rest;
         for delay in ready {
             match delay.what {
-                Delayed::Create(creating) => self.next.push(Todo::LookUp(creating)),
+                Delayed::Create(creating) => self.want(creating),
                 Delayed::Set(setting) => self.begin_set(setting),
             }
         }

@@ -53,6 +53,22 @@ impl Reference {
         if create.delete_on_close && !creating.access().contains(AccessMask::DELETE) {
             return self.answer(client, request, NtStatus::INVALID_PARAMETER);
         }
+        self.want(creating);
+    }
+
+    /// The file is to be looked up: what its name alone forbids is found before.
+    pub(super) fn want(&mut self, creating: Creating) {
+        let Creating { request, client, create, .. } = creating;
+        // [MS-SMB2] 3.3.5.9.11: a key belongs to one name.
+        if let Some(lease) = self.lease_asked(&creating)
+            && !self.leases[&lease].delete_on_close
+            && self.lease_name(lease) != create.name
+        {
+            return self.answer(client, request, NtStatus::INVALID_PARAMETER);
+        }
+        if self.names.get(create.name).is_some_and(|name| name.doomed) {
+            return self.answer(client, request, NtStatus::DELETE_PENDING);
+        }
         self.next.push(Todo::LookUp(creating));
     }
 
@@ -60,13 +76,6 @@ impl Reference {
         let Creating { request, client, create, .. } = creating;
         if !self.connected[client] {
             return;
-        }
-        // [MS-SMB2] 3.3.5.9.11: a key belongs to one name.
-        if let Some(lease) = self.lease_asked(&creating)
-            && !self.leases[&lease].delete_on_close
-            && self.lease_name(lease) != create.name
-        {
-            return self.answer(client, request, NtStatus::INVALID_PARAMETER);
         }
         let found = self.names.get(create.name).copied();
         if found.is_some_and(|name| name.doomed) {
@@ -126,6 +135,12 @@ impl Reference {
         let file = self.files_made;
         self.files.insert(file, Vec::new());
         self.names.insert(create.name, Name { file, doomed: false });
+        // It had its own name when the file was looked for, and got another one meanwhile.
+        if let Some(lease) = self.lease_asked(&creating)
+            && !self.leases[&lease].delete_on_close
+        {
+            return self.answer(client, request, NtStatus::INVALID_PARAMETER);
+        }
         self.enter(&creating, file, CreateAction::CREATED);
     }
 

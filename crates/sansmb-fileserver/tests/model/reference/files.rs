@@ -130,7 +130,8 @@ impl Reference {
         let target = self.names.get(to).copied();
         match target {
             // Another one like it came first.
-            Some(target) if target.file == file => return Ok(()),
+            Some(target) if target.file == file && !replace => return Ok(()),
+            Some(target) if target.file == file => {}
             Some(_) if !replace => return Err(NtStatus::OBJECT_NAME_COLLISION),
             Some(target) if target.doomed => return Err(NtStatus::DELETE_PENDING),
             Some(target) if self.opens.values().any(|open| open.file == target.file) => {
@@ -145,8 +146,10 @@ impl Reference {
                 return Err(NtStatus::USER_SESSION_DELETED);
             }
         }
-        if let Some(target) = target {
-            self.files.remove(&target.file);
+        match target {
+            Some(target) if target.file == file => return Ok(()),
+            Some(target) => drop(self.files.remove(&target.file)),
+            None => {}
         }
         let moved = self.names.remove(from).expect("a name");
         self.names.insert(to, moved);
@@ -158,6 +161,10 @@ impl Reference {
 
     /// [MS-FSA] 2.1.5.5.
     pub(super) fn close(&mut self, id: Request) {
+        // One that waits for its client may have gone with another one.
+        if !self.opens.contains_key(&id) {
+            return;
+        }
         self.end_waits(id);
         let holder = self.holder_of(id);
         // What is under way on it comes to its end first.

@@ -174,6 +174,8 @@ pub(crate) struct Reference {
     /// What the one thing that is being done leads to.
     next: Vec<Todo>,
     heard: Vec<(usize, Heard)>,
+    /// Holders that were told something when their client was about to go.
+    undelivered: Vec<(FileNumber, Holder)>,
 }
 
 impl Reference {
@@ -260,7 +262,8 @@ impl Reference {
                 self.agenda.push_front(todo);
             }
             match self.agenda.pop_front() {
-                Some(Todo::LookUp(creating) | Todo::Cleared(creating)) => self.look_up(creating),
+                Some(Todo::LookUp(creating)) => self.look_up(creating),
+                Some(Todo::Cleared(creating)) => self.want(creating),
                 Some(Todo::Unlink(file, name)) => self.unlink(file, name),
                 Some(Todo::Closed(request, client)) => self.answer(client, request, NtStatus::SUCCESS),
                 Some(Todo::Set(setting)) => self.set(&setting),
@@ -338,6 +341,10 @@ impl Reference {
             } else {
                 self.close(id);
             }
+        }
+        for (file, holder) in std::mem::take(&mut self.undelivered) {
+            self.lose(file, holder);
+            self.resume(file);
         }
     }
 
