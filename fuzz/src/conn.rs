@@ -10,16 +10,12 @@ use sansmb::{
         CryptoProvider, MessageMac, Sealer, Signer, open_message, seal_message, sign_message, verify_message,
     },
     wire::{
-        Cipher, CompressedMessage, CompressionAlgorithm, HEADER_LEN, Header, PROTOCOL_ID, SessionId,
-        SigningAlgorithm, TRANSFORM_LEN, TransformHeader,
+        Cipher, HEADER_LEN, Header, PROTOCOL_ID, SessionId, SigningAlgorithm, TRANSFORM_LEN, TransformHeader,
     },
 };
 use sansmb_crypto::{NullCrypto, RustCrypto};
 
-use crate::{
-    memory::Budget,
-    wire::{print, written},
-};
+use crate::memory::Budget;
 
 /// A piece of a byte stream.
 #[derive(Arbitrary, Debug)]
@@ -193,29 +189,6 @@ pub fn verify(data: &[u8]) {
         let bit = at % (message.len() * 8);
         message[bit / 8] ^= 1 << (bit % 8);
         assert!(verify_message(signer, &message, &[]).is_err(), "bit {bit} is not covered");
-    });
-}
-
-/// The headers of compressed messages.
-pub fn compression(data: &[u8]) {
-    Budget::PARSER.check(data.len(), || {
-        let Ok(message) = CompressedMessage::decode(data) else { return };
-        print(&message);
-        let again = written(|w| message.encode(w));
-        assert_eq!(CompressedMessage::decode(&again), Ok(message));
-        if let CompressedMessage::Chained { payloads, .. } = message {
-            let all: Vec<_> = payloads.iter().take(data.len()).collect();
-            assert!(all.len() <= data.len() / 8);
-            assert_eq!(
-                payloads.original_len(),
-                all.iter().map(|payload| payload.original_len()).sum::<u64>()
-            );
-            for payload in all {
-                let pattern = payload.algorithm == CompressionAlgorithm::PATTERN_V1;
-                assert_eq!(payload.pattern().is_some(), pattern);
-            }
-        }
-        let _ = message.original_len();
     });
 }
 

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod client;
+mod compression;
 mod conn;
 pub mod files;
 mod info;
@@ -16,7 +17,8 @@ mod wire;
 
 pub use auth::{ntlm_client, ntlm_server, spnego_client, spnego_server};
 pub use client::{client_bytes, client_ops};
-pub use conn::{compound, compression, credits, frame, transform, verify};
+pub use compression::compression;
+pub use conn::{compound, credits, frame, transform, verify};
 pub use files::fileserver_ops;
 pub use info::{fsctl, info, security};
 pub use rpc::rpc;

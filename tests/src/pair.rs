@@ -31,6 +31,8 @@ pub struct PairConfig {
     pub map_to_guest: MapToGuest,
     /// The share asks for encryption.
     pub encrypt_share: bool,
+    /// The share asks for compression.
+    pub compress_share: bool,
     /// Who answers SESSION_SETUP, in place of SPNEGO with the user `tester`.
     pub acceptor: Option<Arc<dyn Acceptor>>,
 }
@@ -43,6 +45,7 @@ impl Default for PairConfig {
             server: ServerConfig::new(Guid([3; 16]), crypto),
             map_to_guest: MapToGuest::Never,
             encrypt_share: false,
+            compress_share: false,
             acceptor: None,
         }
     }
@@ -79,6 +82,7 @@ pub struct Pair {
     acceptor: Arc<dyn Acceptor>,
     exchanges: Vec<(SessionId, ConnId, Box<dyn Mechanism>)>,
     encrypt_share: bool,
+    compress_share: bool,
 }
 
 impl Pair {
@@ -113,6 +117,7 @@ impl Pair {
             acceptor,
             exchanges: Vec::new(),
             encrypt_share: config.encrypt_share,
+            compress_share: config.compress_share,
         }
     }
 
@@ -328,6 +333,7 @@ impl Pair {
                     capabilities: ShareCapabilities::empty(),
                     maximal_access: AccessMask::from_bits_retain(0x001F_01FF),
                     encrypt: self.encrypt_share,
+                    compress: self.compress_share,
                 };
                 let _ = self.server.respond_tree(request.token, Ok(reply));
             }

@@ -1,7 +1,7 @@
 //! Malformed frames and transforms: rows F of docs/abuse.md, at the level of the state machines.
 
 use sansmb::{
-    client::{self, TreeRef},
+    client::TreeRef,
     op,
     server::CloseReason,
     wire::{Command, Dialect, EmptyBody, Flags, HEADER_LEN, NtStatus, SessionId, TRANSFORM_LEN},
@@ -267,70 +267,6 @@ fn f9_a_transform_inside_a_transform_ends_the_connection() {
     }
     pair.give_server(&nested);
     assert!(matches!(pair.ended_silently(), CloseReason::Violation(_)));
-}
-
-/// An unchained COMPRESSION_TRANSFORM_HEADER and what follows it.
-fn compressed(size: u32, algorithm: u16, flags: u16, offset: u32, data: &[u8]) -> Vec<u8> {
-    let mut frame = b"\xFCSMB".to_vec();
-    frame.extend(size.to_le_bytes());
-    frame.extend(algorithm.to_le_bytes());
-    frame.extend(flags.to_le_bytes());
-    frame.extend(offset.to_le_bytes());
-    frame.extend(data);
-    frame
-}
-
-/// Frames that would be attacks on a peer that decompresses.
-fn compression_attacks() -> Vec<(&'static str, Vec<u8>)> {
-    let read = [b"\xFESMB".as_slice(), &[0; 80]].concat();
-    let pattern =
-        [&[4, 0, 0, 0][..], &8u32.to_le_bytes(), &[0x41, 0, 0, 0], &u32::MAX.to_le_bytes()].concat();
-    vec![
-        ("f10 well formed", compressed(84, 1, 0, 84, &read)),
-        ("f11 offset that overflows", compressed(16, 1, 0, 0xFFFF_FF00, &[0; 20])),
-        ("f11 sum that overflows", compressed(0xFFFF_FFF0, 1, 0, 0x20, &[0; 20])),
-        ("f12 memory bomb", compressed(u32::MAX - 1, 2, 0, 0, &[0; 20])),
-        ("f13 short output", compressed(4096, 2, 0, 0, &[0, 0, 0, 0, 1])),
-        ("f14 payload longer than the rest", compressed(84, 0, 1, u32::MAX, &[0; 8])),
-        ("f14 repetitions without end", compressed(84, 4, 1, 8, &pattern)),
-        ("f14 empty payloads", compressed(84, 0, 1, 0, &[0; 8 * 64])),
-        ("f15 match before the start", compressed(84, 2, 0, 0, &[0xFF; 64])),
-        ("f15 table over-subscribed", compressed(84, 3, 0, 0, &[0x11; 300])),
-        ("f9 compression inside compression", compressed(84, 0, 1, 16, &compressed(1, 1, 0, 0, &[0; 4]))),
-        ("f9 transform inside compression", compressed(84, 0, 1, 60, b"\xFDSMB")),
-    ]
-}
-
-#[test]
-fn f10_to_f15_compression_that_was_not_negotiated_ends_the_connection() {
-    for (name, frame) in compression_attacks() {
-        let mut pair = Pair::new(PairConfig::default());
-        pair.give_server(&frame);
-        assert!(matches!(pair.ended_silently(), CloseReason::Malformed(_)), "{name}");
-        let (mut pair, _) = connected();
-        pair.give_server(&frame);
-        assert!(matches!(pair.ended_silently(), CloseReason::Malformed(_)), "{name}");
-    }
-}
-
-#[test]
-fn f9_compression_inside_a_transform_ends_the_connection() {
-    for (name, frame) in compression_attacks() {
-        let (mut pair, tree) = encrypted();
-        pair.give_server(&raw::sealed(tree.session, 900, &frame));
-        assert!(matches!(pair.ended_silently(), CloseReason::Violation(_)), "{name}");
-    }
-}
-
-#[test]
-fn f10_to_f15_a_client_takes_no_compression_either() {
-    for (name, frame) in compression_attacks() {
-        let (mut pair, tree) = connected();
-        let op = pair.client.request::<op::Read>(tree, &raw::read(), pair.now);
-        pair.give_client(&frame);
-        let error = pair.result(op).expect_err(name);
-        assert!(matches!(error, client::OpError::Gone(client::CloseReason::Malformed(_))), "{name}");
-    }
 }
 
 #[test]

@@ -291,6 +291,7 @@ impl Stage {
                     capabilities: response.capabilities,
                     maximal_access: response.maximal_access,
                     encrypt: false,
+                    compress: false,
                 };
                 server.respond_tree(request.token, Ok(reply)).unwrap();
             }

@@ -84,6 +84,9 @@ pub struct ShareConfig {
     pub read_only: bool,
     /// Only encrypted requests are taken.
     pub encrypt: bool,
+    /// What is read and written is compressed, where the client can (3.1.1). Otherwise answers are where
+    /// the client asks for it.
+    pub compress: bool,
     /// Who may connect to it.
     pub access: Access,
     /// Clients may watch its directories. Otherwise CHANGE_NOTIFY gives NOT_IMPLEMENTED.
@@ -107,6 +110,7 @@ impl ShareConfig {
             storage,
             read_only: false,
             encrypt: false,
+            compress: false,
             access: Access::Users,
             change_notify: true,
             named_streams: true,

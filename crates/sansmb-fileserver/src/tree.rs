@@ -42,6 +42,7 @@ impl FileServer {
                     | AccessMask::FILE_GENERIC_WRITE
                     | AccessMask::FILE_GENERIC_EXECUTE,
                 encrypt: false,
+                compress: false,
             });
         }
         let (id, share) = self.shares.find(&name).ok_or(NtStatus::BAD_NETWORK_NAME)?;
@@ -64,6 +65,7 @@ impl FileServer {
             capabilities,
             maximal_access: share.maximal_access(),
             encrypt: share.config.encrypt,
+            compress: share.config.compress,
         })
     }
 

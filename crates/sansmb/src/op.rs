@@ -27,6 +27,11 @@ pub trait Op: core::fmt::Debug + Sized + 'static {
         0
     }
 
+    /// Whether the client asks for a compressed response.
+    fn wants_compression(_request: &Self::Request<'_>) -> bool {
+        false
+    }
+
     /// How many bytes the response may carry at most.
     fn asked(request: &Self::Request<'_>) -> u32 {
         Self::payload(request)
@@ -101,6 +106,9 @@ op! {
     on_file!{}
     fn payload(request: &Self::Request<'_>) -> u32 {
         request.length
+    }
+    fn wants_compression(request: &Self::Request<'_>) -> bool {
+        request.flags.contains(wire::ReadFlags::REQUEST_COMPRESSED)
     }
 }
 op! {

@@ -214,6 +214,7 @@ impl App {
                     capabilities: ShareCapabilities::empty(),
                     maximal_access: AccessMask::from_bits_retain(0x001F_01FF),
                     encrypt: how.kind % 8 == 3,
+                    compress: false,
                 };
                 server.respond_tree(request.token, how.failure().map_or(Ok(reply), Err))
             }

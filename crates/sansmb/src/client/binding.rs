@@ -192,7 +192,8 @@ impl Client {
     pub fn adopt_tree(&mut self, tree: TreeRef, flags: ShareFlags) {
         if let Some(session) = self.sessions.get_mut(&tree.session) {
             let encrypt = flags.contains(ShareFlags::ENCRYPT_DATA);
-            session.trees.insert(tree.tree, Tree { encrypt });
+            let compress = flags.contains(ShareFlags::COMPRESS_DATA);
+            session.trees.insert(tree.tree, Tree { encrypt, compress });
         }
     }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     crypto::{CryptoProvider, EncryptionPolicy},
-    wire::{Capabilities, Cipher, Dialect, Guid, SigningAlgorithm},
+    wire::{Capabilities, Cipher, CompressionAlgorithm, Dialect, Guid, SigningAlgorithm},
 };
 
 /// Settings of one client connection.
@@ -32,6 +32,12 @@ pub struct ClientConfig {
     pub ciphers: Vec<Cipher>,
     /// Signing algorithms by preference, best first.
     pub signing_algorithms: Vec<SigningAlgorithm>,
+    /// What is compressed (3.1.1).
+    pub compression: CompressionPolicy,
+    /// Algorithms of compression by preference, best first; patterns only go with `chained_compression`.
+    pub compression_algorithms: Vec<CompressionAlgorithm>,
+    /// Whether the parts of a message may be compressed in different ways.
+    pub chained_compression: bool,
     /// Take a guest session where a user was asked for.
     pub allow_guest: bool,
     /// The server's name as the user gave it; goes into the NETNAME context (3.1.1).
@@ -49,6 +55,18 @@ pub struct ClientConfig {
     pub silence_timeout: Duration,
     /// Ciphers and hashes.
     pub crypto: Arc<dyn CryptoProvider>,
+}
+
+/// What a client compresses, and wants to have compressed, where the server can.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CompressionPolicy {
+    /// Nothing: compression is not offered.
+    #[default]
+    Off,
+    /// READ and WRITE on shares that ask for it.
+    Shares,
+    /// Every request that is worth it, and what is read.
+    Always,
 }
 
 impl ClientConfig {
@@ -72,6 +90,9 @@ impl ClientConfig {
                 SigningAlgorithm::HMAC_SHA256,
             ]
             .to_vec(),
+            compression: CompressionPolicy::Off,
+            compression_algorithms: CompressionAlgorithm::ALL.to_vec(),
+            chained_compression: true,
             allow_guest: false,
             server_name: String::new(),
             credits: 512,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     auth::{AuthError, Need},
-    conn::FrameError,
+    conn::{Compression, CompressionError, FrameError},
     crypto::BadTag,
     op::Op,
     wire::{
@@ -56,6 +56,8 @@ pub struct Agreement {
     pub cipher: Option<Cipher>,
     /// The signing algorithm.
     pub signing: SigningAlgorithm,
+    /// What is compressed, and how.
+    pub compression: Compression,
     /// The server requires signing.
     pub signing_required: bool,
     /// The server's GUID.
@@ -183,6 +185,9 @@ pub enum CloseReason {
     /// A message could not be decrypted, or its signature is wrong.
     #[error("a message of the server is not authentic: {0}")]
     NotAuthentic(#[from] BadTag),
+    /// A compressed message is malformed, or in a way that was not agreed on.
+    #[error("the server sent a message that cannot be decompressed: {0}")]
+    Decompress(#[from] CompressionError),
     /// The server broke another rule.
     #[error("the server broke the protocol: {0}")]
     Violation(&'static str),

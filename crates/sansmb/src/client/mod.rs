@@ -21,7 +21,7 @@ mod transfer;
 
 pub use crate::crypto::EncryptionPolicy;
 pub use binding::SharedSession;
-pub use config::ClientConfig;
+pub use config::{ClientConfig, CompressionPolicy};
 pub use event::{Agreement, CloseReason, Event, OpError, OpId, Outcome, Response};
 pub use send::Payload;
 pub use transfer::{Chunk, Transfer};

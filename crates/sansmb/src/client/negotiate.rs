@@ -3,16 +3,17 @@
 use alloc::vec::Vec;
 
 use super::{
-    Agreement, Client, CloseReason, EncryptionPolicy, Event,
+    Agreement, Client, CloseReason, CompressionPolicy, EncryptionPolicy, Event,
     send::write_header,
     state::{Kind, Pending},
 };
 use crate::{
+    conn::Compression,
     time::Now,
     wire::{
-        Body, Capabilities, Cipher, Command, Dialect, Guid, HashAlgorithm, Header, NegotiateContext,
-        NegotiateContexts, NegotiateRequest, NegotiateResponse, SecurityMode, SessionId,
-        Smb1NegotiateRequest, Structure, TreeId, U16List, Utf16Buf, Writer,
+        Body, Capabilities, Cipher, Command, CompressionAlgorithm, CompressionFlags, Dialect, Guid,
+        HashAlgorithm, Header, NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse,
+        SecurityMode, SessionId, Smb1NegotiateRequest, Structure, TreeId, U16List, Utf16Buf, Writer,
         fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
@@ -70,6 +71,12 @@ impl Client {
             }
             let algorithms = U16List::List(&self.config.signing_algorithms);
             contexts.push(NegotiateContext::Signing { algorithms });
+            if self.compresses_at_all() {
+                let algorithms = U16List::List(&self.config.compression_algorithms);
+                let chained = self.config.chained_compression;
+                let flags = if chained { CompressionFlags::CHAINED } else { CompressionFlags::empty() };
+                contexts.push(NegotiateContext::Compression { flags, algorithms });
+            }
             if !self.config.server_name.is_empty() {
                 contexts.push(NegotiateContext::Netname(netname.as_utf16()));
             }
@@ -110,6 +117,33 @@ impl Client {
             capabilities |= Capabilities::ENCRYPTION;
         }
         capabilities
+    }
+
+    /// Whether compression is offered.
+    fn compresses_at_all(&self) -> bool {
+        self.config.compression != CompressionPolicy::Off && !self.config.compression_algorithms.is_empty()
+    }
+
+    /// [MS-SMB2] 3.2.5.2: what the server chose of our algorithms.
+    fn agree_on_compression(
+        &self,
+        flags: CompressionFlags,
+        chosen: U16List<'_, CompressionAlgorithm>,
+    ) -> Result<Compression, CloseReason> {
+        let ours = &self.config.compression_algorithms;
+        if chosen.len() == 1 && chosen.contains(CompressionAlgorithm::NONE) {
+            return Ok(Compression::default());
+        }
+        let twice = |(at, algorithm)| chosen.iter().take(at).any(|other| other == algorithm);
+        if chosen.is_empty()
+            || chosen.len() > ours.len()
+            || chosen.iter().any(|algorithm| !ours.contains(&algorithm))
+            || chosen.iter().enumerate().any(twice)
+        {
+            return Err(CloseReason::Violation("the server chose compression that was not offered"));
+        }
+        let chained = self.config.chained_compression && flags.contains(CompressionFlags::CHAINED);
+        Ok(Compression::agree(chosen.iter(), ours, chained))
     }
 
     pub(super) fn negotiated(&mut self, message: &[u8]) -> Result<(), CloseReason> {
@@ -156,8 +190,10 @@ impl Client {
             crate::wire::SigningAlgorithm::HMAC_SHA256
         };
         let mut cipher = None;
+        let mut compression = Compression::default();
         if dialect == Dialect::SMB3_1_1 {
             let (mut preauth, mut ciphers_seen, mut signing_seen) = (false, false, false);
+            let mut compression_seen = false;
             for context in response.contexts.iter() {
                 match context {
                     NegotiateContext::Preauth { hash_algorithms, .. } => {
@@ -189,6 +225,14 @@ impl Client {
                         }
                         signing = known;
                     }
+                    NegotiateContext::Compression { flags, algorithms } => {
+                        if core::mem::replace(&mut compression_seen, true) {
+                            return Err(CloseReason::Violation("two compression contexts"));
+                        }
+                        if self.compresses_at_all() {
+                            compression = self.agree_on_compression(flags, algorithms)?;
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -205,6 +249,7 @@ impl Client {
             dialect,
             cipher,
             signing,
+            compression,
             signing_required: response.security_mode.contains(SecurityMode::SIGNING_REQUIRED),
             server_guid: response.server_guid,
             capabilities: response.capabilities,

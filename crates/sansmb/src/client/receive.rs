@@ -1,4 +1,4 @@
-//! From frames to completions: decrypt, split, match, verify.
+//! From frames to completions: decrypt, decompress, split, match, verify.
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,13 +12,12 @@ use crate::{
     op,
     time::Now,
     wire::{
-        Body, Command, DecodeError, DecodeErrorKind, ErrorResponse, Flags, Header, IoctlResponse,
-        LeaseBreakNotification, NotificationType, NtStatus, OplockBreak, PROTOCOL_ID,
-        ServerToClientNotification, SessionId, ShareFlags, TransformHeader, TreeConnectResponse, TreeId,
+        Body, COMPRESSION_PROTOCOL_ID, Command, DecodeError, DecodeErrorKind, ErrorResponse, Flags, Header,
+        IoctlResponse, LeaseBreakNotification, NotificationType, NtStatus, OplockBreak, PROTOCOL_ID,
+        ServerToClientNotification, SessionId, ShareFlags, TRANSFORM_PROTOCOL_ID, TransformHeader,
+        TreeConnectResponse, TreeId,
     },
 };
-
-const TRANSFORM_ID: [u8; 4] = [0xFD, b'S', b'M', b'B'];
 
 impl Client {
     pub(super) fn process_frames(&mut self, now: Now) {
@@ -39,29 +38,39 @@ impl Client {
         self.pump_queue(now);
     }
 
+    /// One layer of each kind at most, in this order.
     fn frame(&mut self, mut frame: BytesMut) -> Result<(), CloseReason> {
-        match frame.first_chunk::<4>() {
-            Some(&PROTOCOL_ID) => {
-                let frame = frame.freeze();
-                self.rx.recycle(&frame);
-                self.messages(&frame, None)
-            }
-            Some(&TRANSFORM_ID) => {
-                let session = SessionId(TransformHeader::decode(&frame)?.session_id.get());
-                let ciphers = self.sessions.get(&session).and_then(|s| s.ciphers.as_ref());
-                let Some(ciphers) = ciphers else {
-                    return Err(CloseReason::Violation("encrypted for a session that does not encrypt"));
-                };
-                match open_message(&*ciphers.opener, ciphers.cipher, &mut frame) {
-                    Ok(_) => {}
-                    Err(OpenError::Malformed(error)) => return Err(error.into()),
-                    Err(OpenError::BadTag(error)) => return Err(error.into()),
-                }
-                let frame = frame.freeze();
-                self.rx.recycle(&frame);
-                self.messages(&frame.slice(size_of::<TransformHeader>()..), Some(session))
-            }
-            _ => Err(DecodeError::new("message", 0, DecodeErrorKind::ProtocolId).into()),
+        let mut encrypted = None;
+        if frame.starts_with(&TRANSFORM_PROTOCOL_ID) {
+            encrypted = Some(self.decrypt(&mut frame)?);
+        }
+        let frame = frame.freeze();
+        self.rx.recycle(&frame);
+        let mut message = match encrypted {
+            Some(_) => frame.slice(size_of::<TransformHeader>()..),
+            None => frame,
+        };
+        if message.starts_with(&COMPRESSION_PROTOCOL_ID) {
+            let refused = CloseReason::Violation("compressed, which was not negotiated");
+            let compression = self.compression().ok_or(refused)?;
+            message = compression.decompress(&message, self.rx.max_frame())?;
+        }
+        if message.starts_with(&PROTOCOL_ID) {
+            return self.messages(&message, encrypted);
+        }
+        Err(DecodeError::new("message", 0, DecodeErrorKind::ProtocolId).into())
+    }
+
+    fn decrypt(&self, frame: &mut [u8]) -> Result<SessionId, CloseReason> {
+        let session = SessionId(TransformHeader::decode(frame)?.session_id.get());
+        let ciphers = self.sessions.get(&session).and_then(|s| s.ciphers.as_ref());
+        let Some(ciphers) = ciphers else {
+            return Err(CloseReason::Violation("encrypted for a session that does not encrypt"));
+        };
+        match open_message(&*ciphers.opener, ciphers.cipher, frame) {
+            Ok(_) => Ok(session),
+            Err(OpenError::Malformed(error)) => Err(error.into()),
+            Err(OpenError::BadTag(error)) => Err(error.into()),
         }
     }
 
@@ -286,7 +295,8 @@ impl Client {
             self.events.push_back(Event::Done { op, result: Err(error) });
             return Ok(());
         }
-        session.trees.insert(tree, Tree { encrypt });
+        let compress = share_flags.contains(ShareFlags::COMPRESS_DATA);
+        session.trees.insert(tree, Tree { encrypt, compress });
         let signs = session.signer.is_some();
         let done = Outcome::Connected { session: session_id, tree, response };
         if signs && self.must_validate() {

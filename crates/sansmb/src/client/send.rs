@@ -1,20 +1,20 @@
-//! From commands to frames: credits, MessageIds, signature, encryption.
+//! From commands to frames: credits, MessageIds, signature, compression, encryption.
 
 use alloc::{vec, vec::Vec};
 
 use bytes::Bytes;
 
 use super::{
-    Client, OpError, OpId,
+    Client, CompressionPolicy, OpError, OpId,
     state::{Kind, Pending, Queued},
 };
 use crate::{
-    conn::MessageBuffer,
+    conn::{Compression, MessageBuffer},
     crypto::{seal_message, sign_message},
     time::Now,
     wire::{
-        Body, Command, Dialect, EmptyBody, Flags, FramePrefix, HEADER_LEN, Header, NtStatus, TransformHeader,
-        TreeId, Writer,
+        Body, Command, Dialect, EmptyBody, Flags, FramePrefix, HEADER_LEN, Header, NtStatus, ReadRequest,
+        TransformHeader, TreeId, Writer,
     },
 };
 
@@ -176,6 +176,9 @@ impl Client {
                 }
             }
             write_header(&member.header, &mut member.head);
+            if member.header.command == Command::READ && self.compresses(member) {
+                ReadRequest::request_compressed(&mut member.head);
+            }
         }
         if single {
             if let Some(member) = members.pop() {
@@ -185,6 +188,7 @@ impl Client {
         }
         let last = members.len() - 1;
         let session = members.first().map(|m| m.header.session_id).unwrap_or_default();
+        let compress = members.iter().any(|member| self.compresses(member));
         let mut message = vec![0; SEAL_ROOM];
         for (at, mut member) in members.into_iter().enumerate() {
             let start = message.len();
@@ -206,10 +210,16 @@ impl Client {
             }
             self.expect(&member.header, member.op, member.kind, member.asked, encrypted, now);
         }
+        if compress
+            && let Some(compressed) = self.compressed(message.get(SEAL_ROOM..).unwrap_or_default(), &[])
+        {
+            message = compressed;
+        }
         self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(session));
     }
 
     fn transmit_one(&mut self, member: Queued, encrypted: bool, now: Now) {
+        let compress = self.compresses(&member);
         let Queued { header, mut head, payload, op, kind, asked, .. } = member;
         let session = self.sessions.get(&header.session_id).filter(|_| header.flags.contains(Flags::SIGNED));
         let signer = session.and_then(|session| match kind {
@@ -224,6 +234,10 @@ impl Client {
         self.hash_request(op, kind, &head);
         self.expect(&header, op, kind, asked, encrypted, now);
         let session = encrypted.then_some(header.session_id);
+        if compress && let Some(message) = self.compressed(&head, payload.as_slice()) {
+            self.send_contiguous(message, SEAL_ROOM, session);
+            return;
+        }
         match payload {
             Payload::Buffer(buffer) => {
                 if let Some((message, start)) = buffer.prepend(&head) {
@@ -271,6 +285,34 @@ impl Client {
         session.ciphers.is_some()
             && (session.encrypt || tree)
             && !matches!(member.header.command, Command::SESSION_SETUP | Command::NEGOTIATE)
+    }
+
+    /// What was agreed on about compression, if anything.
+    pub(super) fn compression(&self) -> Option<&Compression> {
+        self.agreement.as_ref().map(|agreed| &agreed.compression).filter(|agreed| !agreed.is_none())
+    }
+
+    /// Whether a request, or the answer to a READ, is to be compressed where that is worth it,
+    /// [MS-SMB2] 3.2.4.1.9, 3.2.4.6 and 3.2.4.7.
+    fn compresses(&self, member: &Queued) -> bool {
+        let Header { command, session_id, tree_id, .. } = member.header;
+        let tree = || self.sessions.get(&session_id).and_then(|session| session.trees.get(&tree_id));
+        member.kind == Kind::Plain
+            && command != Command::OPLOCK_BREAK
+            && match self.config.compression {
+                CompressionPolicy::Off => false,
+                CompressionPolicy::Shares => {
+                    matches!(command, Command::READ | Command::WRITE)
+                        && tree().is_some_and(|tree| tree.compress)
+                }
+                CompressionPolicy::Always => true,
+            }
+            && self.compression().is_some()
+    }
+
+    /// The message in its compressed form, behind [`SEAL_ROOM`]; `None` where that is not worth it.
+    fn compressed(&self, head: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+        self.compression()?.compress(head, payload, SEAL_ROOM)
     }
 
     pub(super) fn send_contiguous(

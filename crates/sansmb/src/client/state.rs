@@ -96,6 +96,8 @@ pub(super) struct Session {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tree {
     pub(super) encrypt: bool,
+    /// TreeConnect.CompressData
+    pub(super) compress: bool,
 }
 
 /// Both directions of a session's encryption.

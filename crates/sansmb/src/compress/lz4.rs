@@ -17,7 +17,6 @@ pub(super) fn decompress(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<
         return Err(DecompressError::TooShort);
     }
     let start = out.len();
-    out.reserve_exact(len);
     out.resize(start + len, 0);
     let target = out.get_mut(start..).unwrap_or_default();
     match block::decompress_into(input, target) {

@@ -80,12 +80,14 @@ impl<'a> Output<'a> {
             return Err(DecompressError::TooLong);
         }
         if n > self.bytes.capacity() - self.bytes.len() {
-            self.grow(n.max(self.bytes.len()).max(STEP).min(self.left()));
+            self.grow(n.max(STEP).min(self.left()));
         }
         Ok(())
     }
 
+    /// By half of what is there at least, so that many small payloads behind each other cost no more than
+    /// one large one.
     fn grow(&mut self, n: usize) {
-        self.bytes.reserve_exact(n);
+        self.bytes.reserve(n);
     }
 }

@@ -1,12 +1,14 @@
-//! One transport connection: framing, buffers, sealing, credits and compounds.
+//! One transport connection: framing, buffers, compression, credits and compounds.
 
 mod buffer;
+mod compression;
 mod frames;
 mod rx;
 mod tx;
 mod window;
 
 pub use buffer::{HEADROOM, MessageBuffer};
+pub use compression::{Compression, CompressionError};
 pub use frames::{Compound, split_compound};
 pub use rx::{FrameError, Rx};
 pub use tx::Tx;

@@ -59,6 +59,11 @@ impl Rx {
         self.max_frame = max_frame;
     }
 
+    /// How long messages may be that have not begun to arrive.
+    pub fn max_frame(&self) -> usize {
+        self.max_frame
+    }
+
     /// Where the next bytes go; never empty.
     pub fn target(&mut self) -> &mut [u8] {
         // An idle connection holds no buffer: it is made when bytes are asked for.

@@ -170,6 +170,6 @@ impl Channel {
                 body.encode(&mut writer);
             }
         }
-        self.emit(Segment { head, data: Data::None, sign: None }, encrypted);
+        self.emit(Segment { head, data: Data::None, sign: None, compress: false }, encrypted);
     }
 }

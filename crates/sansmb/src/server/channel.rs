@@ -16,7 +16,7 @@ use super::{
     token::{ConnId, RequestId},
 };
 use crate::{
-    conn::{CreditError, FrameError, Rx, SequenceWindow, Tx},
+    conn::{Compression, CompressionError, CreditError, FrameError, Rx, SequenceWindow, Tx},
     crypto::{BadTag, PreauthHash, Signer, verify_message},
     time::{Instant, Now},
     wire::{Command, DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
@@ -53,6 +53,9 @@ pub enum CloseReason {
     /// A message could not be decrypted.
     #[error("decryption failed: {0}")]
     Decrypt(#[from] BadTag),
+    /// A compressed message is malformed, or in a way that was not agreed on.
+    #[error(transparent)]
+    Decompress(#[from] CompressionError),
     /// MessageIds or credits were not respected.
     #[error(transparent)]
     Credits(#[from] CreditError),
@@ -71,6 +74,8 @@ pub(super) struct InFlight {
     pub(super) async_id: Option<u64>,
     /// Answer encrypted, with the keys of this session.
     pub(super) encrypted: Option<SessionId>,
+    /// Request.CompressReply: answer compressed, where that is worth it.
+    pub(super) compress: bool,
     /// Answer signed.
     pub(super) sign: bool,
     /// Sign a refusal with this: the key of a session that is not this connection's, for somebody who
@@ -95,6 +100,8 @@ pub(super) struct Chain {
     pub(super) waiting: VecDeque<(Header, Bytes)>,
     pub(super) answered: Vec<Segment>,
     pub(super) encrypted: Option<SessionId>,
+    /// It came compressed.
+    pub(super) compressed: bool,
     pub(super) previous: Option<Previous>,
     /// A member owes its answer.
     pub(super) owed: bool,
@@ -107,12 +114,13 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(waiting: VecDeque<(Header, Bytes)>, encrypted: Option<SessionId>) -> Self {
+    pub(super) fn new(waiting: VecDeque<(Header, Bytes)>, way: Way) -> Self {
         let held = waiting.iter().map(|(_, message)| message.len()).sum();
         Self {
             waiting,
             answered: Vec::new(),
-            encrypted,
+            encrypted: way.encrypted,
+            compressed: way.compressed,
             previous: None,
             owed: false,
             advancing: false,
@@ -131,12 +139,23 @@ pub(super) struct Previous {
     pub(super) status: NtStatus,
 }
 
-/// One response, complete but for NextCommand, padding, signature and encryption.
+/// What was around a message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Way {
+    /// A transform, with the keys of this session.
+    pub(super) encrypted: Option<SessionId>,
+    /// Compression.
+    pub(super) compressed: bool,
+}
+
+/// One response, complete but for NextCommand, padding, signature, compression and encryption.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) head: Vec<u8>,
     pub(super) data: Data,
     pub(super) sign: Option<Arc<dyn Signer>>,
+    /// Compress it where that is worth it.
+    pub(super) compress: bool,
 }
 
 impl Segment {
@@ -464,6 +483,7 @@ impl Channel {
             header,
             async_id: None,
             encrypted,
+            compress: false,
             sign: false,
             binder: None,
             hash: false,
@@ -484,6 +504,11 @@ impl Channel {
         let serial = self.next_serial;
         self.next_serial += 1;
         serial
+    }
+
+    /// What was agreed on about compression, if anything.
+    pub(super) fn compression(&self) -> Option<&Compression> {
+        self.negotiated.as_ref().map(|n| &n.compression).filter(|compression| !compression.is_none())
     }
 
     /// The dialect, once it is negotiated.

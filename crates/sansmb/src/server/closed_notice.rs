@@ -36,6 +36,6 @@ impl Channel {
         let mut writer = Writer::new(&mut head);
         header.encode(&mut writer);
         ServerToClientNotification::SESSION_CLOSED.encode(&mut writer);
-        self.emit(Segment { head, data: Data::None, sign }, encrypted);
+        self.emit(Segment { head, data: Data::None, sign, compress: false }, encrypted);
     }
 }

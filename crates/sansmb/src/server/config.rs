@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     crypto::{CryptoProvider, EncryptionPolicy},
-    wire::{Capabilities, Cipher, Dialect, FileTime, Guid, SigningAlgorithm},
+    wire::{Capabilities, Cipher, CompressionAlgorithm, Dialect, FileTime, Guid, SigningAlgorithm},
 };
 
 /// Settings of a server, shared by all its connections.
@@ -35,6 +35,9 @@ pub struct ServerConfig {
     pub ciphers: Vec<Cipher>,
     /// Signing algorithms by preference, best first.
     pub signing_algorithms: Vec<SigningAlgorithm>,
+    /// Algorithms of compression (3.1.1), in any order: the client's counts. Empty: nothing is
+    /// compressed. Answers are where the client asks for it or the share does.
+    pub compression_algorithms: Vec<CompressionAlgorithm>,
     /// The token in NEGOTIATE responses that tells clients the authentication mechanisms.
     pub auth_hint: Vec<u8>,
     /// Largest READ in bytes; 64 KiB where multi-credit is not negotiated.
@@ -108,6 +111,7 @@ impl ServerConfig {
                 SigningAlgorithm::HMAC_SHA256,
             ]
             .to_vec(),
+            compression_algorithms: CompressionAlgorithm::ALL.to_vec(),
             auth_hint: Vec::new(),
             max_read_size: 8 << 20,
             max_write_size: 8 << 20,

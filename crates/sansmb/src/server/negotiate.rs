@@ -10,12 +10,13 @@ use super::{
     reply::{Data, Failure},
 };
 use crate::{
+    conn::Compression,
     crypto::EncryptionPolicy,
     time::Now,
     wire::{
-        Body, Capabilities, Cipher, Command, Dialect, Flags, Guid, HashAlgorithm, Header, NegotiateContext,
-        NegotiateContexts, NegotiateRequest, NegotiateResponse, NtStatus, SecurityMode, SigningAlgorithm,
-        Smb1NegotiateRequest, Structure, U16List, Writer,
+        Body, Capabilities, Cipher, Command, CompressionAlgorithm, CompressionFlags, Dialect, Flags, Guid,
+        HashAlgorithm, Header, NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse,
+        NtStatus, SecurityMode, SigningAlgorithm, Smb1NegotiateRequest, Structure, U16List, Writer,
         fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
@@ -26,6 +27,7 @@ pub(super) struct Negotiated {
     pub(super) dialect: Dialect,
     pub(super) cipher: Option<Cipher>,
     pub(super) signing: SigningAlgorithm,
+    pub(super) compression: Compression,
     pub(super) client_guid: Guid,
     pub(super) should_sign: bool,
     /// An SMB1 NEGOTIATE led here, without an SMB2 one.
@@ -53,6 +55,9 @@ struct Chosen {
     cipher: Option<Cipher>,
     offered_ciphers: bool,
     signing: Option<SigningAlgorithm>,
+    compression: Compression,
+    /// The flags to answer, where compression was offered and this server knows any.
+    compression_flags: Option<CompressionFlags>,
 }
 
 impl Channel {
@@ -75,6 +80,7 @@ impl Channel {
                 dialect: Dialect::SMB2_0_2,
                 cipher: None,
                 signing: SigningAlgorithm::HMAC_SHA256,
+                compression: Compression::default(),
                 client_guid: Guid::default(),
                 should_sign: false,
                 by_smb1: true,
@@ -150,6 +156,7 @@ impl Channel {
             dialect,
             cipher: chosen.cipher,
             signing,
+            compression: chosen.compression.clone(),
             client_guid: request.client_guid,
             by_smb1: false,
             multi_credit: server_capabilities.contains(Capabilities::LARGE_MTU),
@@ -196,11 +203,17 @@ impl Channel {
                     let mut ours = self.config.signing_algorithms.iter().copied();
                     chosen.signing = ours.find(|a| algorithms.contains(*a));
                 }
-                NegotiateContext::Compression { algorithms, .. } => {
+                NegotiateContext::Compression { flags, algorithms } => {
                     if compression_seen || algorithms.is_empty() {
                         return Err(invalid);
                     }
                     compression_seen = true;
+                    let ours = &self.config.compression_algorithms;
+                    if !ours.is_empty() {
+                        let chained = flags & CompressionFlags::CHAINED;
+                        chosen.compression = Compression::agree(algorithms.iter(), ours, !chained.is_empty());
+                        chosen.compression_flags = Some(chained);
+                    }
                 }
                 NegotiateContext::RdmaTransform { .. } if rdma_seen => return Err(invalid),
                 NegotiateContext::RdmaTransform { .. } => rdma_seen = true,
@@ -231,6 +244,12 @@ impl Channel {
         contexts.push(NegotiateContext::Preauth { hash_algorithms: U16List::List(&hashes), salt: &salt });
         if chosen.offered_ciphers && self.config.encryption != EncryptionPolicy::Off {
             contexts.push(NegotiateContext::Encryption { ciphers: U16List::List(&ciphers) });
+        }
+        let none = [CompressionAlgorithm::NONE];
+        if let Some(flags) = chosen.compression_flags {
+            let agreed = Some(chosen.compression.algorithms()).filter(|agreed| !agreed.is_empty());
+            let algorithms = U16List::List(agreed.unwrap_or(&none));
+            contexts.push(NegotiateContext::Compression { flags, algorithms });
         }
         if chosen.signing.is_some() {
             contexts.push(NegotiateContext::Signing { algorithms: U16List::List(&algorithms) });
@@ -277,7 +296,7 @@ impl Channel {
         if dialect == Dialect::SMB3_1_1 {
             self.preauth.update(&*config.crypto, &head);
         }
-        self.emit(Segment { head, data: Data::None, sign: None }, None);
+        self.emit(Segment { head, data: Data::None, sign: None, compress: false }, None);
     }
 
     /// What to say that this server can do, but for encryption, [MS-SMB2] 3.3.5.4: some of it only

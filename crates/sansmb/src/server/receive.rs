@@ -1,9 +1,9 @@
-//! From frames to requests: decrypt, split, verify, count credits.
+//! From frames to requests: decrypt, decompress, split, verify, count credits.
 
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    channel::{Chain, Channel, Claim, CloseReason, Inbound, Previous},
+    channel::{Chain, Channel, Claim, CloseReason, Inbound, Previous, Way},
     keys::Phase,
     reply::Failure,
 };
@@ -12,13 +12,10 @@ use crate::{
     crypto::{OpenError, open_message, verify_message},
     time::Now,
     wire::{
-        Command, DecodeErrorKind, FileId, Flags, Header, NtStatus, PROTOCOL_ID, SessionId, TransformHeader,
-        TreeId,
+        COMPRESSION_PROTOCOL_ID, Command, DecodeErrorKind, FileId, Flags, Header, NtStatus, PROTOCOL_ID,
+        SMB1_PROTOCOL_ID, SessionId, TRANSFORM_PROTOCOL_ID, TransformHeader, TreeId,
     },
 };
-
-const SMB1_ID: [u8; 4] = [0xFF, b'S', b'M', b'B'];
-const TRANSFORM_ID: [u8; 4] = [0xFD, b'S', b'M', b'B'];
 
 impl Channel {
     /// Takes all whole frames out of the receive buffer.
@@ -36,29 +33,35 @@ impl Channel {
         }
     }
 
+    /// One layer of each kind at most, in this order.
     fn frame(&mut self, mut frame: BytesMut, now: Now) -> Result<(), CloseReason> {
-        match frame.first_chunk::<4>() {
-            Some(&PROTOCOL_ID) => {
-                let frame = frame.freeze();
-                self.rx.recycle(&frame);
-                self.messages(&frame, None, now)
-            }
-            Some(&TRANSFORM_ID) => {
-                let session = self.decrypt(&mut frame)?;
-                let frame = frame.freeze();
-                self.rx.recycle(&frame);
-                let text = frame.slice(size_of::<TransformHeader>()..);
-                if text.first_chunk() != Some(&PROTOCOL_ID) {
-                    return Err(CloseReason::Violation("an encrypted message holds no SMB2 message"));
-                }
-                self.messages(&text, Some(session), now)
-            }
-            Some(&SMB1_ID) => self.negotiate_smb1(&frame, now),
-            _ => {
-                let error = crate::wire::DecodeError::new("message", 0, DecodeErrorKind::ProtocolId);
-                Err(error.into())
-            }
+        let mut way = Way::default();
+        let id = frame.first_chunk::<4>().copied();
+        if id == Some(SMB1_PROTOCOL_ID) {
+            return self.negotiate_smb1(&frame, now);
         }
+        if id == Some(TRANSFORM_PROTOCOL_ID) {
+            way.encrypted = Some(self.decrypt(&mut frame)?);
+        }
+        let frame = frame.freeze();
+        self.rx.recycle(&frame);
+        let mut message = match way.encrypted {
+            Some(_) => frame.slice(size_of::<TransformHeader>()..),
+            None => frame,
+        };
+        if message.starts_with(&COMPRESSION_PROTOCOL_ID) {
+            let refused = CloseReason::Violation("compressed, which was not negotiated");
+            let compression = self.compression().ok_or(refused)?;
+            message = compression.decompress(&message, self.rx.max_frame())?;
+            way.compressed = true;
+        }
+        if message.starts_with(&PROTOCOL_ID) {
+            return self.messages(&message, way, now);
+        }
+        Err(match way.encrypted {
+            Some(_) => CloseReason::Violation("an encrypted message holds no SMB2 message"),
+            None => crate::wire::DecodeError::new("message", 0, DecodeErrorKind::ProtocolId).into(),
+        })
     }
 
     /// [MS-SMB2] 3.3.5.2.1.1: every failure ends the connection, and none says which it was.
@@ -75,7 +78,8 @@ impl Channel {
         }
     }
 
-    fn messages(&mut self, frame: &Bytes, encrypted: Option<SessionId>, now: Now) -> Result<(), CloseReason> {
+    fn messages(&mut self, frame: &Bytes, way: Way, now: Now) -> Result<(), CloseReason> {
+        let encrypted = way.encrypted;
         let compound = split_compound(frame)?;
         let single = compound.messages.len() == 1;
         for (at, (header, _)) in compound.messages.iter().enumerate() {
@@ -113,12 +117,12 @@ impl Channel {
             compound.messages.first().is_some_and(|(h, _)| h.flags.contains(Flags::RELATED_OPERATIONS));
         if single && !related {
             for (header, message) in compound.messages {
-                self.request(header, message, encrypted, None);
+                self.request(header, message, way, None);
             }
             return Ok(());
         }
         let chain = self.next_serial();
-        let compound = Chain::new(compound.messages.into(), encrypted);
+        let compound = Chain::new(compound.messages.into(), way);
         self.held += compound.held;
         self.chains.insert(chain, compound);
         self.advance(chain);
@@ -182,7 +186,8 @@ impl Channel {
                 self.finish_chain(chain_id);
                 return;
             };
-            let encrypted = chain.encrypted;
+            let way = Way { encrypted: chain.encrypted, compressed: chain.compressed };
+            let encrypted = way.encrypted;
             let first = chain.previous.is_none();
             let flagged = header.flags.contains(Flags::RELATED_OPERATIONS);
             let mut failure = None;
@@ -209,22 +214,18 @@ impl Channel {
                 let id = self.new_request(header, encrypted, Some(chain_id));
                 self.fail(id, &status.into());
             } else {
-                self.request(header, message, encrypted, Some((chain_id, file)));
+                self.request(header, message, way, Some((chain_id, file)));
             }
         }
     }
 
     /// Verifies one request and hands it on, or answers why not.
-    fn request(
-        &mut self,
-        header: Header,
-        message: Bytes,
-        encrypted: Option<SessionId>,
-        chain: Option<(u64, Option<FileId>)>,
-    ) {
+    fn request(&mut self, header: Header, message: Bytes, way: Way, chain: Option<(u64, Option<FileId>)>) {
+        let encrypted = way.encrypted;
         let id = self.new_request(header, encrypted, chain.map(|(id, _)| id));
         let verified = self.verify(&header, &message, encrypted);
         if let Some(request) = self.in_flight.get_mut(&id.serial) {
+            request.compress = way.compressed;
             let signed = header.flags.contains(Flags::SIGNED);
             request.sign = encrypted.is_none() && signed && verified != Err(NtStatus::USER_SESSION_DELETED);
         }

@@ -138,7 +138,7 @@ pub struct TreeConnectReply {
     pub share: ShareId,
     /// What it holds.
     pub share_type: ShareType,
-    /// Caching and the like; ENCRYPT_DATA is set by `encrypt`.
+    /// Caching and the like; ENCRYPT_DATA and COMPRESS_DATA are set by `encrypt` and `compress`.
     pub share_flags: ShareFlags,
     /// What it can do.
     pub capabilities: ShareCapabilities,
@@ -146,6 +146,8 @@ pub struct TreeConnectReply {
     pub maximal_access: AccessMask,
     /// Only encrypted requests are taken.
     pub encrypt: bool,
+    /// What is read and written is compressed, where both sides can: COMPRESS_DATA.
+    pub compress: bool,
 }
 
 /// An application's name for one of its shares.

@@ -1,4 +1,4 @@
-//! From answers to frames: header, credits, compound, signature, encryption.
+//! From answers to frames: header, credits, compound, signature, compression, encryption.
 
 use alloc::{sync::Arc, vec, vec::Vec};
 
@@ -84,7 +84,7 @@ impl Channel {
         self.complete_header(&mut header, Some(async_id), true);
         let head = error_message(&header, &[]);
         // An interim response is not signed: the final one uses the same MessageId.
-        self.emit(Segment { head, data: Data::None, sign: None }, encrypted);
+        self.emit(Segment { head, data: Data::None, sign: None, compress: false }, encrypted);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Channel {
                 session.preauth.update(&*crypto, &head);
             }
         }
-        let segment = Segment { head, data, sign };
+        let segment = Segment { head, data, sign, compress: request.compress };
         if let Some(chain) = request.chain {
             self.answer_member(chain, &request, &header, segment, opened);
         } else {
@@ -223,12 +223,14 @@ impl Channel {
         chain.collected = 0;
         let last = segments.len().saturating_sub(1);
         let mut message = vec![0; SEAL_ROOM];
+        let mut compress = false;
         for (at, segment) in segments.into_iter().enumerate() {
             if last == 0 {
                 self.emit(segment, encrypted);
                 return;
             }
             let start = message.len();
+            compress |= segment.compress;
             message.extend_from_slice(&segment.head);
             message.extend_from_slice(segment.data.as_slice());
             // The last one, too, as smbd does; smbtorture looks for it.
@@ -243,6 +245,11 @@ impl Channel {
                 sign_whole(&*signer, member);
             }
         }
+        if compress
+            && let Some(compressed) = self.compressed(message.get(SEAL_ROOM..).unwrap_or_default(), &[])
+        {
+            message = compressed;
+        }
         if message.len() > SEAL_ROOM {
             self.emit_contiguous(message, SEAL_ROOM, encrypted);
         }
@@ -250,10 +257,14 @@ impl Channel {
 
     /// Sends one response that is alone in its frame.
     pub(super) fn emit(&mut self, segment: Segment, encrypted: Option<SessionId>) {
-        let Segment { mut head, data, sign } = segment;
+        let Segment { mut head, data, sign, compress } = segment;
         if let Some(signer) = sign {
             // The head was built here, so it holds a header.
             let _ = sign_message(&*signer, &mut head, &[data.as_slice()]);
+        }
+        if compress && let Some(message) = self.compressed(&head, data.as_slice()) {
+            self.emit_contiguous(message, SEAL_ROOM, encrypted);
+            return;
         }
         if let Data::Buffer(buffer) = data {
             // The headroom holds every head that goes before a payload.
@@ -275,6 +286,11 @@ impl Channel {
             Data::Shared(payload) => self.tx.push_parts([Bytes::from(head), payload], total),
             _ => self.tx.push_vec(head, 0),
         }
+    }
+
+    /// The message in its compressed form, behind [`SEAL_ROOM`]; `None` where that is not worth it.
+    fn compressed(&self, head: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+        self.compression()?.compress(head, data, SEAL_ROOM)
     }
 
     /// Sends the message `buf[start..]`, encrypting it in place where it must be.
@@ -302,6 +318,13 @@ impl Channel {
         if let Some(request) = self.in_flight.get_mut(&id.serial) {
             request.reserved = bytes;
             self.reserved += bytes as usize;
+        }
+    }
+
+    /// The answer to a request is to be compressed, [MS-SMB2] 3.3.4.1.5.
+    pub(super) fn compress_answer(&mut self, id: RequestId) {
+        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+            request.compress = true;
         }
     }
 

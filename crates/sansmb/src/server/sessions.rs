@@ -60,6 +60,7 @@ impl Session {
 pub(super) struct Tree {
     share: ShareId,
     encrypt: bool,
+    compress: bool,
 }
 
 /// The sessions of a server and what is connected in them. Light: a threaded driver puts it behind
@@ -153,11 +154,15 @@ impl Sessions {
             }
             session.next_tree = session.next_tree.wrapping_add(1).max(1);
             let tree = TreeId(session.next_tree);
-            session.trees.insert(tree, Tree { share: reply.share, encrypt: reply.encrypt });
+            let compress = reply.compress && channel.compression().is_some();
+            session.trees.insert(tree, Tree { share: reply.share, encrypt: reply.encrypt, compress });
             channel.note_ids(token.id(), None, Some(tree));
             let mut share_flags = reply.share_flags;
             if reply.encrypt {
                 share_flags |= ShareFlags::ENCRYPT_DATA;
+            }
+            if compress {
+                share_flags |= ShareFlags::COMPRESS_DATA;
             }
             Ok(Reply::new(&TreeConnectResponse {
                 share_type: reply.share_type,
@@ -299,15 +304,17 @@ impl Sessions {
             return Err(NtStatus::NETWORK_SESSION_EXPIRED.into());
         }
         let mut share = ShareId(0);
+        let mut compress = false;
         if in_tree {
             let tree = session.trees.get(&header.tree_id).ok_or(NtStatus::NETWORK_NAME_DELETED)?;
             if tree.encrypt && !inbound.encrypted {
                 return Err(NtStatus::ACCESS_DENIED.into());
             }
-            share = tree.share;
+            (share, compress) = (tree.share, tree.compress);
         }
         let (payload, named) = {
             let request = O::Request::decode(&inbound.message)?;
+            compress |= O::wants_compression(&request);
             (O::payload(&request), O::file_id(&request))
         };
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
@@ -325,6 +332,9 @@ impl Sessions {
         let file_id = named.map_or(FileId::ANY, |named| inbound.related_file.unwrap_or(named));
         let (dialect, client_guid, capabilities) = (n.dialect, n.client_guid, n.server_capabilities);
         channel.reserve(inbound.id, if O::COMMAND == Command::WRITE { 0 } else { payload });
+        if compress {
+            channel.compress_answer(inbound.id);
+        }
         if named.is_some() {
             channel.note_file(inbound.id, file_id);
         }

@@ -91,3 +91,8 @@ open_enum! {
         LZ4 = 0x0005,
     }
 }
+
+impl CompressionAlgorithm {
+    /// All that there are, the fastest first, and those that need others last.
+    pub const ALL: [Self; 5] = [Self::LZ4, Self::LZ77, Self::LZ77_HUFFMAN, Self::LZNT1, Self::PATTERN_V1];
+}

@@ -56,6 +56,16 @@ pub struct ReadRequest<'m> {
     pub channel_info: &'m [u8],
 }
 
+impl ReadRequest<'_> {
+    /// Sets [`ReadFlags::REQUEST_COMPRESSED`] in an encoded request; `msg` starts with the SMB2 header.
+    pub fn request_compressed(msg: &mut [u8]) {
+        const FLAGS_AT: usize = HEADER_LEN + core::mem::offset_of!(ReadRequestFixed, flags);
+        if let Some(flags) = msg.get_mut(FLAGS_AT) {
+            *flags |= ReadFlags::REQUEST_COMPRESSED.bits();
+        }
+    }
+}
+
 impl<'m> Body<'m> for ReadRequest<'m> {
     const NAME: &'static str = "READ request";
     const STRUCTURE_SIZE: u16 = 49;
