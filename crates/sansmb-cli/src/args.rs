@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use sansmb::wire::{Cipher, Dialect, SigningAlgorithm};
+use sansmb::wire::{Cipher, CompressionAlgorithm, Dialect, SigningAlgorithm};
 
 use crate::{
     commands::serve::{Encryption, HashArg, ShareArg, Signing, UserArg},
@@ -69,9 +69,10 @@ pub(crate) enum Command {
 pub(crate) struct Serve {
     /// The folder to serve as `share`; without any share, the current one
     pub(crate) path: Option<PathBuf>,
-    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt, with :abe
-    /// without what the user may not read, and with :ca for handles that outlive the server
-    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt][:abe][:ca]")]
+    /// Serve a folder under a name, read-only with :ro, encrypted with :encrypt, compressed on the
+    /// way with :compress, with :abe without what the user may not read, and with :ca for handles
+    /// that outlive the server
+    #[arg(long, value_name = "NAME=PATH[:ro][:encrypt][:compress][:abe][:ca]")]
     pub(crate) share: Vec<ShareArg>,
     /// Serve an empty share that is kept in memory
     #[arg(long, value_name = "NAME")]
@@ -142,6 +143,12 @@ pub(crate) struct Access {
     /// Offer this signing algorithm only
     #[arg(long, value_enum, help_heading = "Connection")]
     pub(crate) signer: Option<SignerName>,
+    /// Compress on the way what shrinks, where the server can (3.1.1)
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) compress: bool,
+    /// Offer this way to compress only
+    #[arg(long, value_enum, requires = "compress", help_heading = "Connection")]
+    pub(crate) compressor: Option<CompressorName>,
     /// Give up on a server that is silent for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, value_parser = seconds(), help_heading = "Connection")]
     pub(crate) timeout: u32,
@@ -333,6 +340,30 @@ impl From<SignerName> for SigningAlgorithm {
             SignerName::HmacSha256 => Self::HMAC_SHA256,
             SignerName::AesCmac => Self::AES_CMAC,
             SignerName::AesGmac => Self::AES_GMAC,
+        }
+    }
+}
+
+/// An algorithm of compression as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompressorName {
+    Lz4,
+    Lz77,
+    #[value(name = "lz77-huffman")]
+    Lz77Huffman,
+    Lznt1,
+    #[value(name = "pattern-v1")]
+    PatternV1,
+}
+
+impl From<CompressorName> for CompressionAlgorithm {
+    fn from(name: CompressorName) -> Self {
+        match name {
+            CompressorName::Lz4 => Self::LZ4,
+            CompressorName::Lz77 => Self::LZ77,
+            CompressorName::Lz77Huffman => Self::LZ77_HUFFMAN,
+            CompressorName::Lznt1 => Self::LZNT1,
+            CompressorName::PatternV1 => Self::PATTERN_V1,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::{io::IsTerminal, time::Duration};
 
 use sansmb::{
-    client::{ClientConfig, EncryptionPolicy},
-    wire::{Cipher, SigningAlgorithm},
+    client::{ClientConfig, CompressionPolicy, EncryptionPolicy},
+    wire::{Cipher, CompressionAlgorithm, SigningAlgorithm},
 };
 use sansmb_async::client::{Connection, Session, Share};
 use sansmb_auth::Credentials;
@@ -87,6 +87,12 @@ impl<'a> Servers<'a> {
         if self.access.encrypt {
             config.encryption = EncryptionPolicy::Required;
         }
+        if self.access.compress {
+            config.compression = CompressionPolicy::Always;
+        }
+        if let Some(compressor) = self.access.compressor {
+            config.compression_algorithms = vec![compressor.into()];
+        }
         config.allow_guest = self.access.guest;
         be_patient(&mut config, self.access.timeout);
         config
@@ -100,6 +106,7 @@ impl<'a> Servers<'a> {
             signing = %agreed.signing,
             signing_required = agreed.signing_required,
             cipher = ?agreed.cipher,
+            compression = ?agreed.compression.algorithms(),
             "negotiated with {server}",
         );
         let dialect = dialect_name(agreed.dialect);
@@ -115,6 +122,14 @@ impl<'a> Servers<'a> {
             return Err(Failure::refused(
                 server,
                 format!("it does not encrypt with {wanted} in SMB {dialect}"),
+            ));
+        }
+        if let Some(wanted) = self.access.compressor.map(CompressionAlgorithm::from)
+            && agreed.compression.algorithms() != [wanted]
+        {
+            return Err(Failure::refused(
+                server,
+                format!("it does not compress with {wanted} in SMB {dialect}"),
             ));
         }
         Ok(())

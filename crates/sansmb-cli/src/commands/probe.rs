@@ -1,8 +1,8 @@
 //! `sansmb probe`: what a server can, found out with one negotiation a question.
 
 use sansmb::{
-    client::{Agreement, ClientConfig},
-    wire::{Cipher, Dialect, SigningAlgorithm},
+    client::{Agreement, ClientConfig, CompressionPolicy},
+    wire::{Cipher, CompressionAlgorithm, Dialect, SigningAlgorithm},
 };
 use sansmb_async::{Error, client::Connection};
 use serde::Serialize;
@@ -25,6 +25,9 @@ struct Report {
     dialects: Vec<&'static str>,
     ciphers: Vec<String>,
     signing_algorithms: Vec<String>,
+    compression: Vec<String>,
+    /// The parts of a message may be compressed in different ways.
+    chained_compression: bool,
     /// Where every algorithm was offered, the server took these.
     preferred_cipher: Option<String>,
     preferred_signing_algorithm: String,
@@ -59,11 +62,14 @@ pub(super) async fn run(args: &Probe) -> Result<()> {
         return Err(Failure::refused(&args.server, why));
     };
     let (ciphers, signing_algorithms) = algorithms(args, &best).await?;
+    let (compression, chained_compression) = compression(args, &best).await?;
     let report = Report {
         server: format!("{}:{}", args.server.host, args.server.port),
         dialects,
         ciphers,
         signing_algorithms,
+        compression,
+        chained_compression,
         preferred_cipher: best.cipher.map(cipher_name),
         preferred_signing_algorithm: signer_name(best.signing),
         signing_required: best.signing_required,
@@ -138,6 +144,30 @@ async fn algorithms(args: &Probe, best: &Agreement) -> Result<(Vec<String>, Vec<
     Ok((ciphers, signers))
 }
 
+/// The algorithms of compression, each offered alone since some servers choose one of many, and whether
+/// they can be chained.
+async fn compression(args: &Probe, best: &Agreement) -> Result<(Vec<String>, bool)> {
+    let (mut algorithms, mut chained) = (Vec::new(), false);
+    if best.dialect != Dialect::SMB3_1_1 {
+        return Ok((algorithms, chained));
+    }
+    for algorithm in CompressionAlgorithm::ALL {
+        let agreed = negotiate(args, |config| {
+            config.min_dialect = Dialect::SMB3_1_1;
+            config.compression = CompressionPolicy::Always;
+            config.compression_algorithms = vec![algorithm];
+        })
+        .await?;
+        if let Ok(agreed) = agreed
+            && agreed.compression.algorithms() == [algorithm]
+        {
+            algorithms.push(algorithm.to_string().to_lowercase().replace('_', "-"));
+            chained |= agreed.compression.chained();
+        }
+    }
+    Ok((algorithms, chained))
+}
+
 /// `AES_128_GCM` as `--cipher` takes it.
 fn cipher_name(cipher: Cipher) -> String {
     cipher.to_string().to_lowercase().replace('_', "-")
@@ -157,6 +187,8 @@ fn print(out: &mut Out, report: &Report, best: &Agreement) -> Result<()> {
     field("Dialects", &report.dialects.join(" "))?;
     field("Ciphers", &none_or(&report.ciphers))?;
     field("Signing algorithms", &none_or(&report.signing_algorithms))?;
+    let chained = if report.chained_compression { ", chained" } else { "" };
+    field("Compression", &format!("{}{chained}", none_or(&report.compression)))?;
     let cipher = report.preferred_cipher.as_deref().unwrap_or("no cipher");
     field("Preferred", &format!("{cipher}, {}", report.preferred_signing_algorithm))?;
     field("Signing", if report.signing_required { "required" } else { "not required" })?;

@@ -21,9 +21,12 @@ use std::{
     path::Path,
 };
 
-use sansmb::wire::{
-    COMPRESSION_PROTOCOL_ID, HEADER_LEN, Header, Message, NtStatus, PROTOCOL_ID, SMB1_PROTOCOL_ID, SessionId,
-    TRANSFORM_PROTOCOL_ID, TransformHeader,
+use sansmb::{
+    conn::Compression,
+    wire::{
+        COMPRESSION_PROTOCOL_ID, CompressionAlgorithm, FramePrefix, HEADER_LEN, Header, Message, NtStatus,
+        PROTOCOL_ID, SMB1_PROTOCOL_ID, SessionId, TRANSFORM_PROTOCOL_ID, TransformHeader,
+    },
 };
 
 use self::{
@@ -32,7 +35,7 @@ use self::{
     flows::{Flows, Sent},
     frames::{Frame, Framer},
     keys::Keys,
-    report::{Place, Report},
+    report::{Layers, Place, Report},
 };
 use crate::{
     args::Decode,
@@ -152,9 +155,9 @@ impl Decoder {
     fn frame(&mut self, place: &Place, mut bytes: Vec<u8>) -> Result<()> {
         self.conversations.entry(place.connection).or_default().frame();
         match bytes.first_chunk::<4>() {
-            Some(&PROTOCOL_ID) => self.messages(place, &bytes, false),
+            Some(&PROTOCOL_ID) => self.messages(place, &bytes, Layers::default()),
             Some(&SMB1_PROTOCOL_ID) => self.report.smb1(place, &bytes),
-            Some(&COMPRESSION_PROTOCOL_ID) => self.report.compressed(place, &bytes),
+            Some(&COMPRESSION_PROTOCOL_ID) => self.compressed(place, &bytes, Layers::default()),
             Some(&TRANSFORM_PROTOCOL_ID) => {
                 let session = match TransformHeader::decode(&bytes) {
                     Ok(header) => SessionId(header.session_id.get()),
@@ -172,7 +175,11 @@ impl Decoder {
                     Some((from_server, range)) => {
                         let place = Place { from_server: Some(from_server), ..place.clone() };
                         let message = bytes.get(range).unwrap_or_default().to_vec();
-                        self.messages(&place, &message, true)
+                        let layers = Layers { encrypted: true, ..Layers::default() };
+                        match message.starts_with(&COMPRESSION_PROTOCOL_ID) {
+                            true => self.compressed(&place, &message, layers),
+                            false => self.messages(&place, &message, layers),
+                        }
                     }
                     None => self.report.sealed(place, session, bytes.len()),
                 }
@@ -181,8 +188,21 @@ impl Decoder {
         }
     }
 
+    /// What is in a compressed message, whatever the two agreed on.
+    fn compressed(&mut self, place: &Place, bytes: &[u8], layers: Layers) -> Result<()> {
+        let all = CompressionAlgorithm::ALL;
+        let agreed = Compression::agree(all.into_iter(), &all, true);
+        match agreed.decompress(bytes, FramePrefix::MAX_LENGTH as usize) {
+            Ok(message) => {
+                self.report.compressed(place, bytes, message.len())?;
+                self.messages(place, &message, Layers { compressed: true, ..layers })
+            }
+            Err(error) => self.report.malformed(place, "compression", &error, bytes),
+        }
+    }
+
     /// The messages of a compound, each with its own bytes only.
-    fn messages(&mut self, place: &Place, frame: &[u8], encrypted: bool) -> Result<()> {
+    fn messages(&mut self, place: &Place, frame: &[u8], layers: Layers) -> Result<()> {
         let mut rest = frame;
         loop {
             let header = match Header::decode(rest) {
@@ -191,17 +211,17 @@ impl Decoder {
             };
             let next = header.next_command as usize;
             if next == 0 {
-                return self.message(place, &header, rest, encrypted);
+                return self.message(place, &header, rest, layers);
             }
             let Some((message, later)) = rest.split_at_checked(next).filter(|_| next >= HEADER_LEN) else {
                 return self.report.note(place, &format!("malformed: NextCommand {next:#x} leads nowhere"));
             };
-            self.message(place, &header, message, encrypted)?;
+            self.message(place, &header, message, layers)?;
             rest = later;
         }
     }
 
-    fn message(&mut self, place: &Place, header: &Header, bytes: &[u8], encrypted: bool) -> Result<()> {
+    fn message(&mut self, place: &Place, header: &Header, bytes: &[u8], layers: Layers) -> Result<()> {
         let place = Place { from_server: Some(header.is_response()), ..place.clone() };
         let conversation = self.conversations.entry(place.connection).or_default();
         let decoded = Message::decode(header, bytes);
@@ -217,7 +237,7 @@ impl Decoder {
         let pipe = conversation.is_pipe(header, asked.as_ref());
         let cut = header.is_response() && header.status == NtStatus::BUFFER_OVERFLOW;
         let parts = parts::parts(&message, asked.as_ref(), pipe, cut);
-        self.report.message(&place, header, &message, bytes, asked.as_ref(), &parts, encrypted)
+        self.report.message(&place, header, &message, bytes, asked.as_ref(), &parts, layers)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Writes what was found: a line a message, and every field on request.
 
 use sansmb::wire::{
-    CompressedMessage, DecodeError, Header, Message, SessionId, Smb1Header, Smb1NegotiateRequest,
-    Smb1NegotiateResponse, WriteRequest,
+    ChainedPayload, CompressedMessage, DecodeError, Header, Message, SessionId, Smb1Header,
+    Smb1NegotiateRequest, Smb1NegotiateResponse, WriteRequest,
 };
 
 use super::{
@@ -45,6 +45,13 @@ pub(super) struct Report {
     different: u64,
 }
 
+/// What was around a message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Layers {
+    pub(super) encrypted: bool,
+    pub(super) compressed: bool,
+}
+
 impl Report {
     pub(super) fn new(verbose: bool, roundtrip: bool) -> Self {
         Self { out: Out::new(), verbose, roundtrip, messages: 0, malformed: 0, unknown: 0, different: 0 }
@@ -81,7 +88,7 @@ impl Report {
         &mut self,
         place: &Place,
         what: &str,
-        error: &DecodeError,
+        error: &dyn std::fmt::Display,
         bytes: &[u8],
     ) -> Result<()> {
         self.malformed += 1;
@@ -109,15 +116,24 @@ impl Report {
         self.note(place, &format!("encrypted session={:#x} length={len}: no key for it", session.0))
     }
 
-    pub(super) fn compressed(&mut self, place: &Place, bytes: &[u8]) -> Result<()> {
-        match CompressedMessage::decode(bytes) {
-            Ok(message) => {
-                self.note(place, &format!("compressed length={}", bytes.len()))?;
-                let trimmed: String = format!("{message:?}").chars().take(2000).collect();
-                self.fields(&trimmed)
-            }
-            Err(error) => self.malformed(place, "compression transform", &error, bytes),
+    /// The headers of a compressed message; what is in it comes next.
+    pub(super) fn compressed(&mut self, place: &Place, bytes: &[u8], len: usize) -> Result<()> {
+        if !self.verbose || self.roundtrip {
+            return Ok(());
         }
+        let Ok(message) = CompressedMessage::decode(bytes) else { return Ok(()) };
+        let how = match message {
+            CompressedMessage::Unchained { algorithm, plain, .. } => {
+                format!("{algorithm} behind {} bytes", plain.len())
+            }
+            CompressedMessage::Chained { payloads, .. } => {
+                let payload = |payload: ChainedPayload<'_>| {
+                    format!("{} {} to {}", payload.algorithm, payload.original_len(), payload.data.len())
+                };
+                payloads.iter().map(payload).collect::<Vec<_>>().join(", ")
+            }
+        };
+        self.note(place, &format!("compressed from {len} to {} bytes: {how}", bytes.len()))
     }
 
     pub(super) fn smb1(&mut self, place: &Place, bytes: &[u8]) -> Result<()> {
@@ -162,12 +178,15 @@ impl Report {
         bytes: &[u8],
         asked: Option<&Asked>,
         parts: &[Part],
-        encrypted: bool,
+        layers: Layers,
     ) -> Result<()> {
         self.messages += 1;
         let mut text = head(header);
-        if encrypted {
+        if layers.encrypted {
             text += " [encrypted]";
+        }
+        if layers.compressed {
+            text += " [compressed]";
         }
         text += &facts(header, message, asked);
         let header_fields = format!("{header:?}");

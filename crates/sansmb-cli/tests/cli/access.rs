@@ -76,6 +76,10 @@ fn every_dialect_signer_cipher_and_runtime() {
         ways.push(vec!["--encrypt", "--cipher", cipher]);
         ways.push(vec!["--encrypt", "--cipher", cipher, "--signer", "aes-gmac"]);
     }
+    for compressor in ["lz4", "lz77", "lz77-huffman", "lznt1", "pattern-v1"] {
+        ways.push(vec!["--compress", "--compressor", compressor]);
+    }
+    ways.push(vec!["--compress", "--encrypt"]);
     for (way, runtime) in ways.iter().zip(["tokio", "smol", "blocking"].into_iter().cycle()) {
         let here = TempDir::new("speak-here");
         let copy = here.join("copy");
@@ -101,6 +105,9 @@ fn what_a_dialect_has_not_is_said() {
     refused(&["--dialect", "2.1", "--signer", "aes-gmac"], &["2.1", "AES_GMAC"]);
     refused(&["--dialect", "3.0", "--signer", "hmac-sha256"], &["3.0", "HMAC_SHA256"]);
     refused(&["--dialect", "3.0.2", "--cipher", "aes-256-gcm"], &["3.0.2", "AES_256_GCM"]);
+    refused(&["--dialect", "3.0", "--compress", "--compressor", "lz4"], &["3.0", "LZ4"]);
+    run(&["ls", "--compressor", "lz4", &url]).one_usage(&["--compress"]);
+    run(&["ls", "--compress", "--compressor", "zip", &url]).one_usage(&["zip", "lz77-huffman"]);
     run(&["ls", "--cipher", "rot13", &url]).one_usage(&["rot13", "aes-256-gcm"]);
     run(&["ls", "--runtime", "fibers", &url]).one_usage(&["fibers", "blocking"]);
     run(&["ls", "--timeout", "0", &url]).one_line(2, &["0"]);
@@ -125,6 +132,7 @@ fn probe_tells_what_a_server_can() {
             "Dialects: 2.0.2 2.1 3.0 3.0.2 3.1.1",
             "aes-128-ccm aes-128-gcm aes-256-ccm aes-256-gcm",
             "hmac-sha256 aes-cmac aes-gmac",
+            "Compression: lz4 lz77 lz77-huffman lznt1 pattern-v1, chained",
             "Signing: not required",
             "Server GUID: ",
             "System time: 20",
@@ -139,7 +147,9 @@ fn probe_tells_what_a_server_can() {
     keys.sort_unstable();
     let stable = [
         "capabilities",
+        "chained_compression",
         "ciphers",
+        "compression",
         "dialects",
         "max_read_size",
         "max_transact_size",

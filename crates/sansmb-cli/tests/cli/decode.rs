@@ -166,6 +166,26 @@ fn hexadecimal_digits() {
     fs::remove_file(&path).unwrap();
 }
 
+/// What Windows compressed.
+#[test]
+fn compressed_messages_are_shown_with_what_is_in_them() {
+    let decode = |name: &str, options: &[&str]| {
+        let file = testdata(&format!("packets/compression/{name}.hex"));
+        let digits: String =
+            fs::read_to_string(file).unwrap().lines().filter(|line| !line.starts_with('#')).collect();
+        let path = std::env::temp_dir().join(format!("sansmb-compressed-{}.txt", std::process::id()));
+        fs::write(&path, digits).unwrap();
+        let run = run(&[&["decode", "--hex"], options, &[path.to_str().unwrap()]].concat());
+        fs::remove_file(&path).unwrap();
+        run.ok().stdout
+    };
+    let line = decode("unchained_lz77_windows", &[]);
+    assert!(line.contains("< READ mid=7 SUCCESS [compressed]"), "{line}");
+    let line = decode("chained_none_lz4_pattern_windows", &["-v"]);
+    assert!(line.contains("compressed from 4176 to 1391 bytes: NONE 80 to 80, LZ4 1992 to 1267"), "{line}");
+    assert!(line.contains("< READ"), "{line}");
+}
+
 #[test]
 fn output_that_nobody_reads_is_no_failure() {
     let mut command = program();

@@ -106,11 +106,18 @@ fn several_shares_each_with_its_marks() {
         &marked("sealed", &two, ":encrypt"),
         "--share",
         &marked("both", &two, ":ro:encrypt"),
+        "--share",
+        &marked("small", &two, ":compress"),
         "--memory",
         "fleeting",
     ]);
-    for (share, said) in [("share", ""), ("frozen", "(read-only)"), ("sealed", "(encrypted)"), ("both", ")")]
-    {
+    for (share, said) in [
+        ("share", ""),
+        ("frozen", "(read-only)"),
+        ("sealed", "(encrypted)"),
+        ("both", ")"),
+        ("small", "(compressed)"),
+    ] {
         let line = server.announced.lines().find(|line| line.contains(&format!("  {share}: "))).unwrap();
         assert!(line.contains(said), "{line}");
         server.run("cat", &[&server.url_on(share, "hello.txt")]).ok();

@@ -167,6 +167,77 @@ fn our_client_on_our_server_is_well_formed_in_every_dialect() {
     }
 }
 
+/// Others decompress what we compressed, and find what we had.
+#[test]
+fn what_we_compress_others_decompress() {
+    if peers::program("tshark").is_none() {
+        return;
+    }
+    // Text between two runs: no more than one block of Huffman's, since tshark 4.0 knows only one.
+    let mut text = vec![b'-'; 3000];
+    text.extend(include_bytes!("../../../../docs/abuse.md").repeat(3));
+    text.resize(text.len() + 5000, 0);
+    assert!(text.len() < 1 << 16);
+    // tshark 4.0 does not know LZ4.
+    for compressor in ["lz77", "lz77-huffman", "lznt1"] {
+        for (protection, mark) in [("--compress", ":compress"), ("--sign", ""), ("--encrypt", ":encrypt")] {
+            let (folder, shared) = (TempDir::new("tshark-compress"), TempDir::new("tshark-compress-share"));
+            let share = format!("share={}{mark}", shared.path().display());
+            let server = Server::start(&["--share", &share]);
+            let Some(recording) = Recording::start(&folder, server.port()) else { return };
+            fs::write(folder.join("text"), &text).unwrap();
+            (0..40).for_each(|n| fs::write(shared.join(&format!("one of many files {n}")), "").unwrap());
+            let (local, back) = (folder.join("text"), folder.join("back"));
+            let url = server.url("text");
+            let mut way = vec!["--compress", "--compressor", compressor];
+            if protection != "--compress" {
+                way.push(protection);
+            }
+            server.run("put", &[&way[..], &[local.to_str().unwrap(), &url]].concat()).ok();
+            server.run("get", &[&way[..], &[&url, back.to_str().unwrap()]].concat()).ok();
+            server.run("ls", &[&way[..], &["-r", &server.url("")]].concat()).ok();
+            assert!(fs::read(back).unwrap() == text && fs::read(shared.join("text")).unwrap() == text);
+            let file = recording.stop();
+            let what = format!("{compressor} {protection}");
+            let complaints = "_ws.malformed || _ws.expert.severity == error";
+            let found = tshark(&file, &["-Y", complaints, "-V"]);
+            assert!(found.is_empty(), "{what}: {found}");
+            // A WRITE and a READ at least, each found inside.
+            let field = "smb2.header.comp_transform.original_size";
+            let found = tshark(&file, &["-Y", field, "-T", "fields", "-e", "smb2.cmd"]);
+            for command in ["8", "9"] {
+                let is = |line: &str| line.split(',').any(|field| field == command);
+                assert!(found.lines().any(is), "{what}: no command {command} in {found}");
+            }
+            // Of Huffman's it gives up some that another decoder reads, a short listing for one.
+            let all = found.lines().all(|line| !line.is_empty());
+            assert!(all || compressor == "lz77-huffman", "{what}: something was not decompressed");
+            let objects = folder.join("objects");
+            tshark(&file, &["--export-objects", &format!("smb,{}", objects.display())]);
+            let found: Vec<_> = fs::read_dir(&objects).unwrap().map(|file| file.unwrap().path()).collect();
+            assert!(!found.is_empty(), "{what}");
+            for object in found {
+                assert!(fs::read(&object).unwrap() == text, "{what}: {}", object.display());
+            }
+            // So do we ourselves.
+            let decoded = run(&["decode", file.to_str().unwrap()]).ok().stdout;
+            if protection != "--encrypt" {
+                let compressed = decoded.lines().filter(|line| line.contains("[compressed]"));
+                assert!(compressed.clone().any(|line| line.contains("< READ")), "{what}: {decoded}");
+                assert!(compressed.clone().any(|line| line.contains("> WRITE")), "{what}: {decoded}");
+                // Nobody asks for that, but for the share.
+                let listed = compressed.clone().any(|line| line.contains("< QUERY_DIRECTORY"));
+                assert_eq!(listed, mark == ":compress", "{what}: {decoded}");
+                let fields = run(&["decode", "-v", file.to_str().unwrap()]).ok().stdout;
+                assert_eq!(fields.contains("COMPRESS_DATA"), mark == ":compress", "{what}");
+            }
+            let decoded = run(&["decode", "--roundtrip", file.to_str().unwrap()]).ok().stdout;
+            let all = " 0 malformed, 0 with something unknown, 0 different";
+            assert!(decoded.lines().last().unwrap().ends_with(all), "{what}: {decoded}");
+        }
+    }
+}
+
 /// smbclient asks for what our client does not: our server's answers to it.
 #[test]
 fn answers_to_smbclient_are_well_formed() {

@@ -13,5 +13,7 @@ pub fn run_at_start(data: &[u8]) -> usize {
 /// How many bytes at the end of `data` are the same.
 pub fn run_at_end(data: &[u8]) -> usize {
     let Some(last) = data.last() else { return 0 };
-    data.iter().rev().take_while(|byte| *byte == last).count()
+    let eight = [*last; 8];
+    let same = 8 * data.as_rchunks::<8>().1.iter().rev().take_while(|bytes| **bytes == eight).count();
+    same + data.iter().rev().skip(same).take_while(|byte| *byte == last).count()
 }

@@ -34,7 +34,11 @@ pub(super) fn announce(plan: &Plan, addr: SocketAddr, made_up: bool) {
             Source::Memory => "in memory, gone when the server ends".to_owned(),
             Source::FilesOf(other) => format!("the files of {other}"),
         };
-        let marks = [(share.read_only, " (read-only)"), (share.encrypt, " (encrypted)")];
+        let marks = [
+            (share.read_only, " (read-only)"),
+            (share.encrypt, " (encrypted)"),
+            (share.compress, " (compressed)"),
+        ];
         let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
         text += &format!("  {}: {}{marks}\n", share.name, printable(&what));
     }

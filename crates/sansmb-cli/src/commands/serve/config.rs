@@ -49,6 +49,7 @@ pub(super) struct Share {
     pub(super) source: Source,
     pub(super) read_only: bool,
     pub(super) encrypt: bool,
+    pub(super) compress: bool,
     /// Listings leave out what the user may not read.
     pub(super) abe: bool,
     pub(super) guest: bool,
@@ -69,6 +70,7 @@ impl Share {
             source,
             read_only: false,
             encrypt: false,
+            compress: false,
             abe: false,
             guest: false,
             users: Vec::new(),
@@ -139,13 +141,14 @@ impl From<Encryption> for EncryptionPolicy {
     }
 }
 
-/// `NAME=PATH[:ro][:encrypt][:abe][:ca]`
+/// `NAME=PATH[:ro][:encrypt][:compress][:abe][:ca]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShareArg {
     name: String,
     path: PathBuf,
     read_only: bool,
     encrypt: bool,
+    compress: bool,
     abe: bool,
     continuously_available: bool,
 }
@@ -154,15 +157,18 @@ impl FromStr for ShareArg {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, mut path) =
-            text.split_once('=').ok_or("it is NAME=PATH, with :ro, :encrypt, :abe and :ca behind")?;
+        let (name, mut path) = text
+            .split_once('=')
+            .ok_or("it is NAME=PATH, with :ro, :encrypt, :compress, :abe and :ca behind")?;
         let (mut read_only, mut encrypt, mut abe) = (false, false, false);
-        let mut continuously_available = false;
+        let (mut compress, mut continuously_available) = (false, false);
         loop {
             if let Some(rest) = path.strip_suffix(":ro") {
                 (path, read_only) = (rest, true);
             } else if let Some(rest) = path.strip_suffix(":encrypt") {
                 (path, encrypt) = (rest, true);
+            } else if let Some(rest) = path.strip_suffix(":compress") {
+                (path, compress) = (rest, true);
             } else if let Some(rest) = path.strip_suffix(":abe") {
                 (path, abe) = (rest, true);
             } else if let Some(rest) = path.strip_suffix(":ca") {
@@ -175,7 +181,7 @@ impl FromStr for ShareArg {
             return Err("there is no path in it");
         }
         let (name, path) = (name.to_owned(), path.into());
-        Ok(Self { name, path, read_only, encrypt, abe, continuously_available })
+        Ok(Self { name, path, read_only, encrypt, compress, abe, continuously_available })
     }
 }
 
@@ -261,6 +267,8 @@ struct ShareEntry {
     #[serde(default)]
     encrypt: bool,
     #[serde(default)]
+    compress: bool,
+    #[serde(default)]
     hide_unreadable: bool,
     #[serde(default)]
     guest: bool,
@@ -345,6 +353,7 @@ impl Plan {
             self.shares.push(Share {
                 read_only: arg.read_only,
                 encrypt: arg.encrypt,
+                compress: arg.compress,
                 abe: arg.abe,
                 continuously_available: arg.continuously_available,
                 ..Share::new(&arg.name, Source::Folder(arg.path.clone()))
@@ -450,6 +459,7 @@ impl ShareEntry {
             source,
             read_only: self.read_only,
             encrypt: self.encrypt,
+            compress: self.compress,
             abe: self.hide_unreadable,
             guest: self.guest,
             users: self.users,
@@ -485,6 +495,7 @@ mod tests {
         assert_eq!((share.name.as_str(), share.path.to_str()), ("docs", Some("/srv/docs")));
         assert!(share.read_only && share.encrypt && !share.abe);
         assert!(arg("docs=/srv/docs:abe").abe);
+        assert!(arg("docs=/srv/docs:compress:ro").compress);
         let share = arg("docs=/srv/docs:ca:ro");
         assert!(share.continuously_available && share.read_only);
         let share = arg("d=C:\\docs:encrypt");

@@ -129,6 +129,7 @@ fn share_config(plan: &Plan, share: &Share, storage: Arc<dyn Storage>) -> ShareC
     config.comment.clone_from(&share.comment);
     config.read_only = share.read_only;
     config.encrypt = share.encrypt;
+    config.compress = share.compress;
     config.change_notify = share.change_notify;
     config.named_streams = share.streams;
     config.access_based_enumeration = share.abe;
