@@ -1,7 +1,5 @@
 //! The conversations of [MS-SMB2] chapter 4: our client emits their requests and our server their
 //! responses, byte for byte, given the same GUIDs, times, tokens and ids.
-//!
-//! What is left out: 4.10, which negotiates the security of QUIC.
 
 use std::{collections::VecDeque, path::Path, sync::Arc};
 
@@ -14,9 +12,9 @@ use sansmb::{
     time::{Instant, Now},
     wire::{
         Body, Capabilities, Cipher, Command, Dialect, FileTime, Flags, HEADER_LEN, Header, IoctlRequest,
-        NegotiateRequest, NegotiateResponse, NtStatus, ReadResponse, SMB1_PROTOCOL_ID, SessionId,
-        SessionSetupRequest, SessionSetupResponse, SigningAlgorithm, Smb1NegotiateRequest,
-        TreeConnectRequest, TreeConnectResponse, WriteRequest,
+        NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse, NtStatus, ReadResponse,
+        SMB1_PROTOCOL_ID, SessionId, SessionSetupRequest, SessionSetupResponse, SigningAlgorithm,
+        Smb1NegotiateRequest, TreeConnectRequest, TreeConnectResponse, WriteRequest,
     },
 };
 use sansmb_auth::{ClientParams, Credentials, SpnegoClient};
@@ -513,6 +511,46 @@ fn replaying_a_create_on_an_alternate_channel() {
     swap(&mut stage.pair);
     stage.messages = replay.into();
     stage.play();
+}
+
+/// The salt of a NEGOTIATE.
+fn salt<'m>(contexts: NegotiateContexts<'m>) -> &'m [u8] {
+    let salt = contexts.iter().find_map(|context| match context {
+        NegotiateContext::Preauth { salt, .. } => Some(salt),
+        _ => None,
+    });
+    salt.expect("a salt")
+}
+
+#[test]
+fn negotiating_encryption_by_the_transport() {
+    let messages = conversation("4.10-transport-encryption.txt");
+    let mut config = settings(&messages);
+    config.client.credits = 1;
+    (config.client.secure_transport, config.server.secure_transport) = (true, true);
+    config.client.ciphers = vec![Cipher::AES_128_GCM];
+    config.client.signing_algorithms = vec![SigningAlgorithm::AES_GMAC];
+    let request = NegotiateRequest::decode(&messages[0].bytes).expect("NEGOTIATE");
+    config.client.salt = salt(request.contexts).try_into().expect("32 bytes");
+    config.server.require_signing = true;
+    // In print it stands although 3.1.1 has a context for it.
+    config.server.capabilities |= Capabilities::ENCRYPTION;
+    let response = NegotiateResponse::decode(&messages[1].bytes).expect("NEGOTIATE");
+    config.acceptor = Some(Arc::new(ScriptAcceptor::new(
+        Script::new(Vec::new(), "user", &[7; 16]),
+        response.security_buffer,
+    )));
+    let mut stage = Stage::new(conversation("4.10-transport-encryption.txt"), config);
+    // The server's salt is its own; it stands behind the token and the head of the context.
+    let salt = salt(response.contexts);
+    let at = messages[1].bytes.windows(salt.len()).position(|bytes| bytes == salt);
+    assert_eq!(at, Some(248 + 8 + 6));
+    stage.ignored_of_server = &[(262, 294)];
+    stage.play();
+    assert!(matches!(
+        stage.pair.client_events.front(),
+        Some(Event::Negotiated(agreed)) if agreed.transport_security && agreed.cipher.is_some()
+    ));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use sansmb::{
     op,
     server::{self, Event, Reply},
     wire::{
-        Capabilities, Dialect, FileId, Flags, HEADER_LEN, Header, NtStatus, ReadRequest, SecurityMode,
-        SessionId, TreeId, Writer,
+        Capabilities, Cipher, Dialect, FileId, Flags, HEADER_LEN, Header, NtStatus, ReadRequest,
+        SecurityMode, SessionId, TreeId, Writer,
     },
 };
 use sansmb_tests::{Pair, PairConfig, now};
@@ -355,7 +355,7 @@ fn m9_a_dialect_or_cipher_that_was_not_offered_is_refused() {
     assert!(matches!(pair.client.close_reason(), Some(client::CloseReason::Incompatible(_))));
 
     let mut config = PairConfig::default();
-    config.client.ciphers = vec![sansmb::wire::Cipher::AES_256_GCM];
+    config.client.ciphers = vec![Cipher::AES_256_GCM];
     let cipher = |message: &mut Vec<u8>| {
         // ContextType 2, DataLength 4, reserved, CipherCount 1, cipher.
         let context = [2, 0, 4, 0, 0, 0, 0, 0, 1, 0, 4, 0];
@@ -435,4 +435,53 @@ fn the_servers_word_on_signing_is_kept() {
     let (pair, _) = signing(Dialect::SMB3_1_1);
     assert!(pair.client.agreement().unwrap().signing_required);
     let _ = SecurityMode::SIGNING_REQUIRED;
+}
+
+/// Both sides require encryption, and say so much of the transport.
+fn over_secure_transport(client: bool, server: bool, share: bool) -> PairConfig {
+    let mut config = PairConfig { encrypt_share: share, ..PairConfig::default() };
+    (config.client.encryption, config.server.encryption) =
+        (EncryptionPolicy::Required, EncryptionPolicy::Required);
+    (config.client.secure_transport, config.server.secure_transport) = (client, server);
+    config
+}
+
+#[test]
+fn encryption_is_left_to_the_transport_where_both_sides_say_so() {
+    for (client, server, share) in
+        [(true, true, false), (true, true, true), (true, false, true), (false, true, false)]
+    {
+        let (mut pair, tree) = connected(over_secure_transport(client, server, share));
+        let (op, request) = ask(&mut pair, tree);
+        let clear = request.starts_with(b"\xfeSMB");
+        assert_eq!(clear, client && server, "{client} {server} {share}");
+        pair.give_server(&request);
+        let response = answer(&mut pair);
+        assert_eq!(response.starts_with(b"\xfeSMB"), clear);
+        pair.give_client(&response);
+        assert!(pair.result(op).is_ok());
+    }
+}
+
+#[test]
+fn a_secure_transport_does_without_a_common_cipher() {
+    let mut config = over_secure_transport(true, true, true);
+    config.client.ciphers = vec![Cipher::AES_256_GCM];
+    config.server.ciphers = vec![Cipher::AES_128_GCM];
+    connected(config);
+    let mut config = over_secure_transport(true, false, true);
+    config.client.ciphers = vec![Cipher::AES_256_GCM];
+    config.server.ciphers = vec![Cipher::AES_128_GCM];
+    assert!(Pair::new(config).connect().is_err());
+}
+
+#[test]
+fn a_server_cannot_talk_a_client_out_of_encryption() {
+    // The client said nothing of its transport, and a dialect before 3.1.1 has no word for it.
+    for (client, dialect) in [(false, Dialect::SMB3_1_1), (true, Dialect::SMB3_0_2)] {
+        let mut config = over_secure_transport(client, true, false);
+        config.client.max_dialect = dialect;
+        let (mut pair, tree) = connected(config);
+        assert!(ask(&mut pair, tree).1.starts_with(b"\xfdSMB"));
+    }
 }

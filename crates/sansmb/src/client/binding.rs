@@ -57,7 +57,9 @@ impl SharedSession {
             () if ours.dialect != theirs.dialect || !ours.dialect.is_smb3() => {
                 Err("the connections speak different dialects, or one older than 3.0")
             }
-            () if ours.cipher != theirs.cipher => Err("the connections encrypt in different ways"),
+            () if ours.cipher != theirs.cipher || ours.transport_security != theirs.transport_security => {
+                Err("the connections encrypt in different ways")
+            }
             () if gmac(ours) != gmac(theirs) => Err("the connections sign in ways that do not go together"),
             () => Ok(()),
         }

@@ -28,6 +28,10 @@ pub struct ClientConfig {
     pub require_signing: bool,
     /// Whether sessions are encrypted. A server or share that asks for it gets it unless `Off`.
     pub encryption: EncryptionPolicy,
+    /// What carries the connection is secure by itself, as QUIC and TLS are: with a server that says the same
+    /// SMB2 encryption is left out, whatever `encryption`, the server and its shares ask for (3.1.1). The
+    /// specification calls it DisableEncryptionOverSecureTransport.
+    pub secure_transport: bool,
     /// Ciphers by preference, best first.
     pub ciphers: Vec<Cipher>,
     /// Signing algorithms by preference, best first.
@@ -82,6 +86,7 @@ impl ClientConfig {
             capabilities: Capabilities::empty(),
             require_signing: false,
             encryption: EncryptionPolicy::Enabled,
+            secure_transport: false,
             ciphers: [Cipher::AES_128_GCM, Cipher::AES_128_CCM, Cipher::AES_256_GCM, Cipher::AES_256_CCM]
                 .to_vec(),
             signing_algorithms: [

@@ -54,6 +54,8 @@ pub struct Agreement {
     pub dialect: Dialect,
     /// The cipher, where both sides can encrypt.
     pub cipher: Option<Cipher>,
+    /// Both sides rely on the security of the transport: nothing has to be encrypted.
+    pub transport_security: bool,
     /// The signing algorithm.
     pub signing: SigningAlgorithm,
     /// What is compressed, and how.

@@ -13,7 +13,8 @@ use crate::{
     wire::{
         Body, Capabilities, Cipher, Command, CompressionAlgorithm, CompressionFlags, Dialect, Guid,
         HashAlgorithm, Header, NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse,
-        SecurityMode, SessionId, Smb1NegotiateRequest, Structure, TreeId, U16List, Utf16Buf, Writer,
+        SecurityMode, SessionId, Smb1NegotiateRequest, Structure, TransportFlags, TreeId, U16List, Utf16Buf,
+        Writer,
         fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
@@ -76,6 +77,10 @@ impl Client {
                 let chained = self.config.chained_compression;
                 let flags = if chained { CompressionFlags::CHAINED } else { CompressionFlags::empty() };
                 contexts.push(NegotiateContext::Compression { flags, algorithms });
+            }
+            if self.config.secure_transport {
+                let flags = TransportFlags::ACCEPT_TRANSPORT_LEVEL_SECURITY;
+                contexts.push(NegotiateContext::Transport { flags });
             }
             if !self.config.server_name.is_empty() {
                 contexts.push(NegotiateContext::Netname(netname.as_utf16()));
@@ -169,7 +174,8 @@ impl Client {
         if agreement.dialect == Dialect::SMB3_1_1 {
             self.preauth.update(&*self.config.crypto, message);
         }
-        if self.config.encryption == EncryptionPolicy::Required && agreement.cipher.is_none() {
+        let required = self.config.encryption == EncryptionPolicy::Required;
+        if required && agreement.cipher.is_none() && !agreement.transport_security {
             return Err(CloseReason::Incompatible("encryption is required and the server does not encrypt"));
         }
         self.hint = response.security_buffer.to_vec();
@@ -191,6 +197,7 @@ impl Client {
         };
         let mut cipher = None;
         let mut compression = Compression::default();
+        let mut transport_security = false;
         if dialect == Dialect::SMB3_1_1 {
             let (mut preauth, mut ciphers_seen, mut signing_seen) = (false, false, false);
             let mut compression_seen = false;
@@ -225,6 +232,10 @@ impl Client {
                         }
                         signing = known;
                     }
+                    NegotiateContext::Transport { flags } => {
+                        let accepted = flags.contains(TransportFlags::ACCEPT_TRANSPORT_LEVEL_SECURITY);
+                        transport_security = accepted && config.secure_transport;
+                    }
                     NegotiateContext::Compression { flags, algorithms } => {
                         if core::mem::replace(&mut compression_seen, true) {
                             return Err(CloseReason::Violation("two compression contexts"));
@@ -248,6 +259,7 @@ impl Client {
         Ok(Agreement {
             dialect,
             cipher,
+            transport_security,
             signing,
             compression,
             signing_required: response.security_mode.contains(SecurityMode::SIGNING_REQUIRED),

@@ -290,7 +290,8 @@ impl Client {
             return Ok(());
         };
         let encrypt = share_flags.contains(ShareFlags::ENCRYPT_DATA);
-        if encrypt && session.ciphers.is_none() {
+        let secured = self.agreement.as_ref().is_some_and(|agreed| agreed.transport_security);
+        if encrypt && session.ciphers.is_none() && !secured {
             let error = OpError::Incompatible("the share wants encryption, which is not negotiated");
             self.events.push_back(Event::Done { op, result: Err(error) });
             return Ok(());

@@ -206,7 +206,9 @@ impl Client {
         if keyless && log_on.wants_user && !self.config.allow_guest {
             return Err(OpError::Incompatible("the server let us in as guest, not as the user"));
         }
-        if keyless && (self.config.require_signing || self.config.encryption == EncryptionPolicy::Required) {
+        let must_encrypt =
+            self.config.encryption == EncryptionPolicy::Required && !agreement.transport_security;
+        if keyless && (self.config.require_signing || must_encrypt) {
             return Err(OpError::Incompatible("a guest session can neither sign nor encrypt"));
         }
         if log_on.again {
@@ -242,15 +244,14 @@ impl Client {
             session.session_signer = session.signer.clone();
             session.signs = self.config.require_signing || agreement.signing_required;
             session.encrypt = session.ciphers.is_some()
-                && (flags.contains(SessionFlags::ENCRYPT_DATA)
-                    || self.config.encryption == EncryptionPolicy::Required);
-            if flags.contains(SessionFlags::ENCRYPT_DATA) && session.ciphers.is_none() {
+                && !agreement.transport_security
+                && (flags.contains(SessionFlags::ENCRYPT_DATA) || must_encrypt);
+            let asked = flags.contains(SessionFlags::ENCRYPT_DATA) && !agreement.transport_security;
+            if asked && session.ciphers.is_none() {
                 return Err(OpError::Incompatible("the server wants encryption, which is not negotiated"));
             }
         }
-        if session.signer.is_none() && self.config.require_signing
-            || !session.encrypt && self.config.encryption == EncryptionPolicy::Required
-        {
+        if session.signer.is_none() && self.config.require_signing || !session.encrypt && must_encrypt {
             return Err(OpError::Incompatible("the session can neither sign nor encrypt"));
         }
         self.sessions.insert(id, session);

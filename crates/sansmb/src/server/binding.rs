@@ -32,6 +32,8 @@ pub(super) struct Agreed {
     cipher: Option<Cipher>,
     signing: SigningAlgorithm,
     client_guid: Guid,
+    /// So that what need not be encrypted on one connection does not come over another one in the clear.
+    transport_security: bool,
     pub(super) notifications: bool,
 }
 
@@ -42,6 +44,7 @@ impl Agreed {
             cipher: n.cipher,
             signing: n.signing,
             client_guid: n.client_guid,
+            transport_security: n.transport_security,
             notifications: n.notifications(),
         }
     }
@@ -169,7 +172,8 @@ fn check(session: &Session, ours: &Agreed, signed: bool, now: FileTime) -> Resul
     if !ours.dialect.is_smb3() {
         return Err(NtStatus::REQUEST_NOT_ACCEPTED);
     }
-    if ours.dialect != theirs.dialect || ours.cipher != theirs.cipher || !signed {
+    let secured_alike = ours.cipher == theirs.cipher && ours.transport_security == theirs.transport_security;
+    if ours.dialect != theirs.dialect || !secured_alike || !signed {
         return Err(NtStatus::INVALID_PARAMETER);
     }
     if ours.client_guid != theirs.client_guid {

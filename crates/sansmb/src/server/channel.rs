@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     conn::{Compression, CompressionError, CreditError, FrameError, Rx, SequenceWindow, Tx},
-    crypto::{BadTag, PreauthHash, Signer, verify_message},
+    crypto::{BadTag, EncryptionPolicy, PreauthHash, Signer, verify_message},
     time::{Instant, Now},
     wire::{Command, DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
 };
@@ -394,6 +394,16 @@ impl Channel {
     /// Gives back buffers while nothing is happening.
     pub fn release_idle(&mut self) {
         self.rx.release_idle();
+    }
+
+    /// Whether the transport's own security stands in for encryption.
+    pub(super) fn transport_security(&self) -> bool {
+        self.negotiated.as_ref().is_some_and(|n| n.transport_security)
+    }
+
+    /// Whether every session has to be encrypted.
+    pub(super) fn must_encrypt(&self) -> bool {
+        self.config.encryption == EncryptionPolicy::Required && !self.transport_security()
     }
 
     /// Somebody authenticated: large messages are welcome and the clock stops.

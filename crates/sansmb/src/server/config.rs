@@ -31,6 +31,10 @@ pub struct ServerConfig {
     pub require_signing: bool,
     /// Whether sessions are encrypted.
     pub encryption: EncryptionPolicy,
+    /// What carries the connections is secure by itself, as QUIC and TLS are: with a client that says the same
+    /// SMB2 encryption is left out, whatever `encryption` and the shares ask for (3.1.1). The specification calls
+    /// it DisableEncryptionOverSecureTransport.
+    pub secure_transport: bool,
     /// Ciphers by preference, best first.
     pub ciphers: Vec<Cipher>,
     /// Signing algorithms by preference, best first.
@@ -103,6 +107,7 @@ impl ServerConfig {
             multi_credit: true,
             require_signing: false,
             encryption: EncryptionPolicy::Enabled,
+            secure_transport: false,
             ciphers: [Cipher::AES_128_GCM, Cipher::AES_128_CCM, Cipher::AES_256_GCM, Cipher::AES_256_CCM]
                 .to_vec(),
             signing_algorithms: [

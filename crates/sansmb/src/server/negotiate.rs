@@ -16,7 +16,8 @@ use crate::{
     wire::{
         Body, Capabilities, Cipher, Command, CompressionAlgorithm, CompressionFlags, Dialect, Flags, Guid,
         HashAlgorithm, Header, NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse,
-        NtStatus, SecurityMode, SigningAlgorithm, Smb1NegotiateRequest, Structure, U16List, Writer,
+        NtStatus, SecurityMode, SigningAlgorithm, Smb1NegotiateRequest, Structure, TransportFlags, U16List,
+        Writer,
         fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
@@ -32,6 +33,8 @@ pub(super) struct Negotiated {
     pub(super) should_sign: bool,
     /// An SMB1 NEGOTIATE led here, without an SMB2 one.
     pub(super) by_smb1: bool,
+    /// Connection.AcceptTransportSecurity: nothing has to be encrypted.
+    pub(super) transport_security: bool,
     /// Connection.SupportsMultiCredit
     pub(super) multi_credit: bool,
     pub(super) server_capabilities: Capabilities,
@@ -55,6 +58,8 @@ struct Chosen {
     cipher: Option<Cipher>,
     offered_ciphers: bool,
     signing: Option<SigningAlgorithm>,
+    /// What to say about the transport, where the client speaks of it.
+    transport: Option<TransportFlags>,
     compression: Compression,
     /// The flags to answer, where compression was offered and this server knows any.
     compression_flags: Option<CompressionFlags>,
@@ -84,6 +89,7 @@ impl Channel {
                 client_guid: Guid::default(),
                 should_sign: false,
                 by_smb1: true,
+                transport_security: false,
                 multi_credit: false,
                 server_capabilities: self.capabilities(Dialect::SMB2_0_2, Capabilities::empty()),
                 server_security_mode: self.security_mode(),
@@ -159,6 +165,7 @@ impl Channel {
             compression: chosen.compression.clone(),
             client_guid: request.client_guid,
             by_smb1: false,
+            transport_security: chosen.transport.is_some_and(|flags| !flags.is_empty()),
             multi_credit: server_capabilities.contains(Capabilities::LARGE_MTU),
             should_sign: request.security_mode.contains(SecurityMode::SIGNING_REQUIRED),
             server_capabilities,
@@ -215,6 +222,9 @@ impl Channel {
                         chosen.compression_flags = Some(chained);
                     }
                 }
+                NegotiateContext::Transport { flags } if self.config.secure_transport => {
+                    chosen.transport = Some(flags & TransportFlags::ACCEPT_TRANSPORT_LEVEL_SECURITY);
+                }
                 NegotiateContext::RdmaTransform { .. } if rdma_seen => return Err(invalid),
                 NegotiateContext::RdmaTransform { .. } => rdma_seen = true,
                 _ => {}
@@ -253,6 +263,9 @@ impl Channel {
         }
         if chosen.signing.is_some() {
             contexts.push(NegotiateContext::Signing { algorithms: U16List::List(&algorithms) });
+        }
+        if let Some(flags) = chosen.transport {
+            contexts.push(NegotiateContext::Transport { flags });
         }
         self.send_negotiate(dialect, header, &contexts, now);
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     auth::{Identity, IdentityKind, SessionKey},
-    crypto::{EncryptionPolicy, SessionKeys},
+    crypto::SessionKeys,
     wire::{
         Body, Dialect, FileId, NtStatus, SecurityMode, SessionFlags, SessionId, SessionSetupFlags,
         SessionSetupRequest, SessionSetupResponse, TreeId,
@@ -35,7 +35,7 @@ impl Sessions {
             return self.bind(channel, inbound, events);
         }
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
-        if channel.config.encryption == EncryptionPolicy::Required && n.cipher.is_none() {
+        if channel.must_encrypt() && n.cipher.is_none() {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
         if id == SessionId(0) {
@@ -115,8 +115,7 @@ impl Sessions {
             return channel.respond(token, Err(NtStatus::INVALID_PARAMETER.into()));
         };
         let keyless = identity.kind != IdentityKind::User;
-        let policy = channel.config.encryption;
-        if keyless && (channel.config.require_signing || policy == EncryptionPolicy::Required) {
+        if keyless && (channel.config.require_signing || channel.must_encrypt()) {
             // The application believes that somebody is logged on.
             self.forget(id, Some(channel));
             events.push_back(Event::SessionEnded { session: id });
@@ -224,6 +223,7 @@ impl Channel {
     ) {
         let Some(n) = self.negotiated.clone() else { return };
         let config = self.config.clone();
+        let must_encrypt = self.must_encrypt();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.keyless = keyless;
         if keyless || session_key.as_bytes().is_empty() {
@@ -239,7 +239,7 @@ impl Channel {
         );
         session.install(&*config.crypto, n.signing, n.cipher, &keys);
         session.signing_required = client_requires || n.should_sign || config.require_signing;
-        session.encrypt = config.encryption == EncryptionPolicy::Required && session.ciphers.is_some();
+        session.encrypt = must_encrypt && session.ciphers.is_some();
     }
 
     /// The last response of an authentication is signed even where nothing else has to be, so that

@@ -149,7 +149,8 @@ impl Sessions {
             }
             let can_encrypt =
                 channel.sessions.get(&session_id).is_some_and(|s| s.ciphers.is_some() && !s.keyless);
-            if reply.encrypt && !can_encrypt {
+            let secured = channel.transport_security();
+            if reply.encrypt && !can_encrypt && !secured {
                 return Err(NtStatus::ACCESS_DENIED.into());
             }
             session.next_tree = session.next_tree.wrapping_add(1).max(1);
@@ -158,7 +159,7 @@ impl Sessions {
             session.trees.insert(tree, Tree { share: reply.share, encrypt: reply.encrypt, compress });
             channel.note_ids(token.id(), None, Some(tree));
             let mut share_flags = reply.share_flags;
-            if reply.encrypt {
+            if reply.encrypt && !secured {
                 share_flags |= ShareFlags::ENCRYPT_DATA;
             }
             if compress {
@@ -307,7 +308,7 @@ impl Sessions {
         let mut compress = false;
         if in_tree {
             let tree = session.trees.get(&header.tree_id).ok_or(NtStatus::NETWORK_NAME_DELETED)?;
-            if tree.encrypt && !inbound.encrypted {
+            if tree.encrypt && !inbound.encrypted && !channel.transport_security() {
                 return Err(NtStatus::ACCESS_DENIED.into());
             }
             (share, compress) = (tree.share, tree.compress);
