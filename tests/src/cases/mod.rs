@@ -8,6 +8,7 @@
 
 mod answer;
 mod compare;
+mod compressed;
 mod create;
 mod fields;
 mod peer;

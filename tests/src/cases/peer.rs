@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sansmb::{
     auth::{Mechanism, Step},
+    conn::Compression,
     crypto::{
         CryptoProvider, PreauthHash, SessionKeys, Signer, open_message, seal_message, sign_message,
         verify_message,
@@ -16,6 +17,7 @@ use sansmb_crypto::RustCrypto;
 
 use super::{
     answer::Asked,
+    compressed,
     stage::{PASSWORD, Stage},
 };
 
@@ -75,6 +77,7 @@ pub(super) struct Peer {
     pub(super) dialect: Dialect,
     cipher: Option<Cipher>,
     signing: SigningAlgorithm,
+    compression: Compression,
     hint: Vec<u8>,
     preauth: PreauthHash,
     log_on: Option<LogOn>,
@@ -88,6 +91,8 @@ pub(super) struct Arrived {
     pub(super) header: Header,
     pub(super) bytes: Vec<u8>,
     pub(super) encrypted: bool,
+    /// By which algorithms, where it was compressed.
+    pub(super) compressed: Vec<CompressionAlgorithm>,
 }
 
 impl Peer {
@@ -105,6 +110,7 @@ impl Peer {
             dialect: Dialect(0),
             cipher: None,
             signing: SigningAlgorithm::HMAC_SHA256,
+            compression: Compression::default(),
             hint: Vec::new(),
             preauth: PreauthHash::ZERO,
             log_on: None,
@@ -220,6 +226,11 @@ impl Peer {
             frame = frame[text].to_vec();
             encrypted = true;
         }
+        let mut compressed = Vec::new();
+        if frame.starts_with(&COMPRESSION_PROTOCOL_ID) {
+            compressed = compressed::algorithms(&frame)?;
+            frame = self.compression.decompress(&frame, 16 << 20).map_err(|e| e.to_string())?.to_vec();
+        }
         let mut messages = Vec::new();
         for bytes in crate::raw::split(&frame) {
             let header = Header::decode(&bytes).map_err(|e| e.to_string())?;
@@ -227,7 +238,7 @@ impl Peer {
             if header.flags.contains(Flags::SIGNED) {
                 self.verify(sessions, &header, &bytes)?;
             }
-            messages.push(Arrived { header, bytes, encrypted });
+            messages.push(Arrived { header, bytes, encrypted, compressed: compressed.clone() });
         }
         Ok(messages)
     }
@@ -286,6 +297,11 @@ impl Peer {
         for context in body.contexts.iter() {
             match context {
                 NegotiateContext::Encryption { ciphers } => self.cipher = ciphers.get(0).filter(|c| c.0 != 0),
+                NegotiateContext::Compression { flags, algorithms } => {
+                    let chained = flags.contains(CompressionFlags::CHAINED);
+                    self.compression =
+                        Compression::agree(algorithms.iter(), &CompressionAlgorithm::ALL, chained);
+                }
                 NegotiateContext::Signing { algorithms } => {
                     self.signing = algorithms.get(0).unwrap_or(self.signing);
                 }

@@ -51,6 +51,11 @@ pub(super) fn message(
                 length: given.need("length")?,
                 offset: given.or("offset", 0)?,
                 file_id: given.need("file")?,
+                flags: if given.flag("ask_compressed") {
+                    ReadFlags::REQUEST_COMPRESSED
+                } else {
+                    ReadFlags::empty()
+                },
                 ..Default::default()
             };
             raw::message(header, &body)

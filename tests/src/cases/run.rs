@@ -10,13 +10,14 @@ use sansmb::wire::*;
 use super::{
     answer::{Asked, fields as fields_of},
     compare::Waiting,
+    compressed,
     fields::{Given, Names, parse},
     peer::{Outstanding, Peer, Sessions},
     record::Record,
     request,
     script::{Act, Case, Step},
     stage::Stage,
-    values::Value,
+    values::{Value, show_list},
 };
 use crate::raw;
 
@@ -167,11 +168,12 @@ impl Play {
             return self.send_smb1(name, &mut given);
         }
         let Some(mut peer) = self.peers.remove(name) else { return Err("no such connection".into()) };
+        let compressed = given.take("compressed")?;
         let built = self.build(&mut peer, verb, label, &mut given);
         let frame = built.and_then(|(message, signed, encrypted)| {
             given.finish()?;
             peer.chain.push((message, signed));
-            if alone { self.frame(&mut peer, encrypted).map(Some) } else { Ok(None) }
+            if alone { self.frame(&mut peer, encrypted, compressed).map(Some) } else { Ok(None) }
         });
         let conn = peer.conn;
         self.peers.insert(name.to_owned(), peer);
@@ -276,7 +278,12 @@ impl Play {
     }
 
     /// The members of the chain as they go over the wire, and their commands.
-    fn frame(&mut self, peer: &mut Peer, encrypted: bool) -> Result<(String, Vec<u8>), String> {
+    fn frame(
+        &mut self,
+        peer: &mut Peer,
+        encrypted: bool,
+        compressed: Option<CompressionAlgorithm>,
+    ) -> Result<(String, Vec<u8>), String> {
         let (members, signed): (Vec<_>, Vec<_>) = std::mem::take(&mut peer.chain).into_iter().unzip();
         let mut frame = Vec::new();
         let mut verbs = Vec::new();
@@ -289,8 +296,11 @@ impl Play {
             verbs.push(header.command.to_string());
             frame.extend(message);
         }
+        let session = Header::decode(&frame).map_err(|error| error.to_string())?.session_id;
+        if let Some(algorithm) = compressed {
+            frame = compressed::message(algorithm, &frame)?;
+        }
         if encrypted {
-            let session = Header::decode(&frame).map_err(|error| error.to_string())?.session_id;
             frame = Peer::seal(&mut self.sessions, session, &frame)?;
         }
         Ok((verbs.join(", "), frame))
@@ -309,6 +319,9 @@ impl Play {
                     let (mut verb, mut seen) = fields_of(&header, &message.bytes, asked)?;
                     if message.encrypted {
                         seen.push(("encrypted".into(), String::new()));
+                    }
+                    if !message.compressed.is_empty() {
+                        seen.push(("compressed".into(), show_list(message.compressed)));
                     }
                     let mut label = None;
                     if header.message_id != u64::MAX {
