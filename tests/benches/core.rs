@@ -77,9 +77,7 @@ fn main() {
         |server, event| {
             let Event::Write(request) = event else { panic!("{event:?}") };
             let count = request.message.data().unwrap().len() as u32;
-            server
-                .respond(request.token, Ok(Reply::new(&WriteResponse { count, ..Default::default() })))
-                .unwrap();
+            server.respond(request.token, Ok(Reply::new(&WriteResponse { count }))).unwrap();
         },
     );
     let name = Utf16Buf::new(r"folder\another folder\file.txt");

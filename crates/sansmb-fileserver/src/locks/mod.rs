@@ -2,7 +2,7 @@
 
 mod interval;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use interval::IntervalTree;
 
@@ -13,8 +13,8 @@ use crate::opens::OpenId;
 pub(crate) struct Locks {
     exclusive: IntervalTree<OpenId>,
     shared: IntervalTree<OpenId>,
-    /// By owner, offset, length and whether it is shared: the keys of the locks in the trees.
-    owned: BTreeMap<(OpenId, u64, u64, bool), Vec<u64>>,
+    /// Owner, offset, length, whether it is shared, and the lock's key in its tree.
+    owned: BTreeSet<(OpenId, u64, u64, bool, u64)>,
     next: u64,
     len: usize,
 }
@@ -75,7 +75,7 @@ impl Locks {
         let key = self.next;
         self.next += 1;
         self.len += 1;
-        self.owned.entry((owner, range.offset, range.length, !exclusive)).or_default().push(key);
+        self.owned.insert((owner, range.offset, range.length, !exclusive, key));
         if let Some(last) = range.last() {
             let tree = if exclusive { &mut self.exclusive } else { &mut self.shared };
             tree.insert(range.offset, last, key, owner);
@@ -89,36 +89,29 @@ impl Locks {
 
     /// Unlocks a lock of one kind.
     pub(crate) fn unlock_kind(&mut self, owner: OpenId, range: Range, exclusive: bool) -> bool {
-        let name = (owner, range.offset, range.length, !exclusive);
-        let Some(keys) = self.owned.get_mut(&name) else { return false };
-        let key = keys.pop();
-        if keys.is_empty() {
-            self.owned.remove(&name);
-        }
-        let Some(key) = key else { return false };
-        self.forget(range, key, exclusive);
+        let named = |key| (owner, range.offset, range.length, !exclusive, key);
+        let Some(lock) = self.owned.range(named(0)..=named(u64::MAX)).next_back().copied() else {
+            return false;
+        };
+        self.owned.remove(&lock);
+        self.forget(range, lock.4, exclusive);
         true
     }
 
     /// All that `owner` has, and which are exclusive.
     pub(crate) fn of(&self, owner: OpenId) -> impl Iterator<Item = (Range, bool)> {
-        let own = self.owned.range((owner, 0, 0, false)..=(owner, u64::MAX, u64::MAX, true));
-        own.flat_map(|((_, offset, length, shared), keys)| {
-            let range = Range { offset: *offset, length: *length };
-            keys.iter().map(move |_| (range, !shared))
-        })
+        let own = self.owned.range((owner, 0, 0, false, 0)..=(owner, u64::MAX, u64::MAX, true, u64::MAX));
+        own.map(|(_, offset, length, shared, _)| (Range { offset: *offset, length: *length }, !shared))
     }
 
     /// Unlocks all that `owner` has and says how many those were.
     pub(crate) fn release(&mut self, owner: OpenId) -> usize {
-        let first = (owner, 0, 0, false);
-        let last = (owner, u64::MAX, u64::MAX, true);
-        let names: Vec<_> = self.owned.range(first..=last).map(|(name, _)| *name).collect();
         let before = self.len;
-        for name @ (_, offset, length, shared) in names {
-            for key in self.owned.remove(&name).unwrap_or_default() {
-                self.forget(Range { offset, length }, key, !shared);
-            }
+        let own = (owner, 0, 0, false, 0)..=(owner, u64::MAX, u64::MAX, true, u64::MAX);
+        let locks: Vec<_> = self.owned.range(own).copied().collect();
+        for lock @ (_, offset, length, shared, key) in locks {
+            self.owned.remove(&lock);
+            self.forget(Range { offset, length }, key, !shared);
         }
         before - self.len
     }

@@ -84,8 +84,14 @@ fn the_tree_stays_balanced_and_agrees_with_a_list() {
         assert_eq!(tree.overlaps(start, last, |()| true), expected);
     }
     assert!(tree.checked_height() <= 16);
+    assert!(tree.places() < 2700, "what is free is used again");
     for (start, _, key) in list {
         tree.remove(start, key);
     }
-    assert_eq!(tree.checked_height(), 0);
+    assert_eq!((tree.checked_height(), tree.places()), (0, 0));
+}
+
+#[test]
+fn a_node_is_a_cache_line() {
+    assert_eq!(IntervalTree::<OpenId>::NODE, 64);
 }

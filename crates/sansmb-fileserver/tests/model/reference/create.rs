@@ -95,10 +95,15 @@ impl Reference {
         let own = self.asking(&creating, file);
         let gone = self.lost_by(file, own, creating.needed(), creating.overwrites(), allowed);
         if !gone.is_empty() {
-            for id in gone {
-                self.close(id);
+            for id in &gone {
+                self.close(*id);
             }
-            self.next.push(Todo::Cleared(creating));
+            // Not before what is under way on them has come to its end.
+            if gone.iter().any(|id| self.opens.contains_key(id)) {
+                self.agenda.push_back(Todo::Cleared(creating));
+            } else {
+                self.next.push(Todo::Cleared(creating));
+            }
             return;
         }
         match self.make_way(file, own, creating.needed(), creating.overwrites(), allowed) {
