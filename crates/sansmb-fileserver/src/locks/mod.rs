@@ -1,19 +1,18 @@
 //! Byte-range locks of one file, [MS-FSA] 2.1.4.10, 2.1.5.8 and 2.1.5.9.
 
-mod interval;
+mod tree;
 
 use std::collections::BTreeSet;
 
-use interval::IntervalTree;
+use tree::{LockTree, Locked};
 
 use crate::opens::OpenId;
 
 /// The locks of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
-    exclusive: IntervalTree<OpenId>,
-    shared: IntervalTree<OpenId>,
-    /// Owner, offset, length, whether it is shared, and the lock's key in its tree.
+    tree: LockTree,
+    /// Owner, offset, length, whether it is shared, and the lock's key in the tree.
     owned: BTreeSet<(OpenId, u64, u64, bool, u64)>,
     next: u64,
     len: usize,
@@ -51,12 +50,8 @@ impl Locks {
     /// Whether `owner` could lock `range` now.
     pub(crate) fn can_lock(&self, owner: OpenId, range: Range, exclusive: bool) -> bool {
         let Some(last) = range.last() else { return true };
-        if exclusive {
-            !self.exclusive.overlaps(range.offset, last, |_| true)
-                && !self.shared.overlaps(range.offset, last, |_| true)
-        } else {
-            !self.exclusive.overlaps(range.offset, last, |other| *other != owner)
-        }
+        // An exclusive lock wants the range for itself, a shared one wants no exclusive one of others.
+        !self.tree.overlaps(range.offset, last, !exclusive, |lock| exclusive || lock.owner != owner)
     }
 
     /// Whether `owner` may read (or write) `range` now.
@@ -65,9 +60,8 @@ impl Locks {
             return true;
         }
         let Some(last) = range.last() else { return true };
-        let excluded = self.exclusive.overlaps(range.offset, last, |other| *other != owner);
-        let read_only = write && self.shared.overlaps(range.offset, last, |_| true);
-        !excluded && !read_only
+        // What is locked shared nobody writes.
+        !self.tree.overlaps(range.offset, last, !write, |lock| !lock.exclusive || lock.owner != owner)
     }
 
     /// Locks `range`; the caller has asked [`Locks::can_lock`].
@@ -77,8 +71,7 @@ impl Locks {
         self.len += 1;
         self.owned.insert((owner, range.offset, range.length, !exclusive, key));
         if let Some(last) = range.last() {
-            let tree = if exclusive { &mut self.exclusive } else { &mut self.shared };
-            tree.insert(range.offset, last, key, owner);
+            self.tree.insert(Locked { start: range.offset, last, key, owner, exclusive });
         }
     }
 
@@ -94,7 +87,7 @@ impl Locks {
             return false;
         };
         self.owned.remove(&lock);
-        self.forget(range, lock.4, exclusive);
+        self.forget(range, lock.4);
         true
     }
 
@@ -109,17 +102,16 @@ impl Locks {
         let before = self.len;
         let own = (owner, 0, 0, false, 0)..=(owner, u64::MAX, u64::MAX, true, u64::MAX);
         let locks: Vec<_> = self.owned.range(own).copied().collect();
-        for lock @ (_, offset, length, shared, key) in locks {
+        for lock @ (_, offset, length, _, key) in locks {
             self.owned.remove(&lock);
-            self.forget(Range { offset, length }, key, !shared);
+            self.forget(Range { offset, length }, key);
         }
         before - self.len
     }
 
-    fn forget(&mut self, range: Range, key: u64, exclusive: bool) {
+    fn forget(&mut self, range: Range, key: u64) {
         self.len -= 1;
-        let tree = if exclusive { &mut self.exclusive } else { &mut self.shared };
-        tree.remove(range.offset, key);
+        self.tree.remove(range.offset, key);
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{IntervalTree, Locks, Range};
+use super::{LockTree, Locked, Locks, Range};
 use crate::opens::OpenId;
 
 const A: OpenId = OpenId(1);
@@ -61,37 +61,46 @@ fn an_exclusive_lock_goes_before_a_shared_one() {
 
 #[test]
 fn the_tree_stays_balanced_and_agrees_with_a_list() {
-    let mut tree = IntervalTree::default();
-    let mut list: Vec<(u64, u64, u64)> = Vec::new();
     let mut seed = 1_u64;
     let mut next = |n: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % n
     };
-    for key in 0..4000 {
-        if next(3) == 0 && !list.is_empty() {
-            let (start, _, key) = list.swap_remove(next(list.len() as u64) as usize);
-            tree.remove(start, key);
-        } else {
-            let start = next(5000);
-            let last = start + next(40);
-            tree.insert(start, last, key, ());
-            list.push((start, last, key));
+    // Spread over much, on top of each other, and from the end to the start.
+    for (places, length) in [(5000, 40), (60, 20), (0, 3)] {
+        let mut tree = LockTree::default();
+        let mut list: Vec<Locked> = Vec::new();
+        for key in 0..6000 {
+            if next(5) < 2 && !list.is_empty() {
+                let gone = list.swap_remove(next(list.len() as u64) as usize);
+                tree.remove(gone.start, gone.key);
+            } else {
+                let start = if places == 0 { 10 * (6000 - key) } else { 1 + next(places) };
+                let last = start + next(length) - 1;
+                let lock = Locked { start, last, key, owner: OpenId(next(3)), exclusive: next(2) == 0 };
+                tree.insert(lock);
+                list.push(lock);
+            }
+            let start = if places == 0 { next(60_000) } else { next(places) };
+            let last = start + next(10);
+            for exclusive in [false, true] {
+                let expected = list.iter().any(|lock| {
+                    lock.start <= last
+                        && lock.last >= start
+                        && (lock.exclusive || !exclusive)
+                        && lock.owner != A
+                });
+                assert_eq!(tree.overlaps(start, last, exclusive, |lock| lock.owner != A), expected);
+            }
+            if key % 64 == 0 {
+                tree.checked_height();
+            }
         }
-        let start = next(5000);
-        let last = start + next(10);
-        let expected = list.iter().any(|(s, l, _)| *s <= last && *l >= start);
-        assert_eq!(tree.overlaps(start, last, |()| true), expected);
+        assert!(tree.checked_height() <= 10, "{}", tree.checked_height());
+        assert!(tree.places() < 300, "what is free is used again: {}", tree.places());
+        for lock in list {
+            tree.remove(lock.start, lock.key);
+        }
+        assert_eq!((tree.checked_height(), tree.places()), (0, 0));
     }
-    assert!(tree.checked_height() <= 16);
-    assert!(tree.places() < 2700, "what is free is used again");
-    for (start, _, key) in list {
-        tree.remove(start, key);
-    }
-    assert_eq!((tree.checked_height(), tree.places()), (0, 0));
-}
-
-#[test]
-fn a_node_is_a_cache_line() {
-    assert_eq!(IntervalTree::<OpenId>::NODE, 64);
 }
