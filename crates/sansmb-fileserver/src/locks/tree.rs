@@ -115,8 +115,10 @@ impl LockTree {
         node.own = node.own.and(Reach::of(&lock));
         let mut second = Vec::new();
         if node.locks.len() > FULL {
+            // Whoever locks one range after the other leaves nodes that are nearly full, with room for some between.
+            let kept = if place == FULL { FULL - FULL / 8 } else { FULL / 2 };
             second.reserve_exact(FULL + 1);
-            second.extend(node.locks.drain(FULL / 2..));
+            second.extend(node.locks.drain(kept..));
             node.own = reach(&node.locks);
         }
         let bound = node.bound;
