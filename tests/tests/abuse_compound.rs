@@ -284,15 +284,7 @@ fn c4_an_unrelated_member_in_the_middle_starts_anew() {
 fn c5_no_range_of_a_member_reaches_into_the_next() {
     let (mut pair, tree) = connected();
     let data = [7; 16];
-    let body = WriteRequest {
-        offset: 0,
-        file_id: raw::FILE,
-        channel: 0,
-        remaining_bytes: 0,
-        channel_info: &[],
-        flags: Default::default(),
-        data: &data[..],
-    };
+    let body = WriteRequest::new(raw::FILE, 0, &data[..]);
     let mut write = raw::request::<op::Write>(tree, ID, &body);
     // Length says more than there is: it would be the header of the READ.
     write[HEADER_LEN + 4..HEADER_LEN + 8].copy_from_slice(&32u32.to_le_bytes());

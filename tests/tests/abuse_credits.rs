@@ -117,15 +117,7 @@ fn c6_a_payload_must_be_paid_for() {
 fn c6_every_command_with_a_payload_must_pay_for_it() {
     let (mut pair, tree) = connected();
     let big = vec![0; 70_000];
-    let write = WriteRequest {
-        offset: 0,
-        file_id: raw::FILE,
-        channel: 0,
-        remaining_bytes: 0,
-        channel_info: &[],
-        flags: Default::default(),
-        data: &big[..],
-    };
+    let write = WriteRequest::new(raw::FILE, 0, &big[..]);
     let ioctl = IoctlRequest { max_output_response: 70_000, file_id: raw::FILE, ..Default::default() };
     let sum = IoctlRequest { max_output_response: 40_000, max_input_response: 40_000, ..ioctl };
     let list = QueryDirectoryRequest { output_buffer_length: 70_000, ..Default::default() };

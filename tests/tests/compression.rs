@@ -205,15 +205,7 @@ fn compounds_and_answers_without_a_payload_of_their_own_are_compressed() {
         let (mut pair, tree) = pair(config);
         let data = text();
         let file_id = FileId::ANY;
-        let request = WriteRequest {
-            offset: 0,
-            file_id: raw::FILE,
-            channel: 0,
-            remaining_bytes: 0,
-            channel_info: &[],
-            flags: Default::default(),
-            data: sansmb::wire::Bulk(data.len()),
-        };
+        let request = WriteRequest::new(raw::FILE, 0, sansmb::wire::Bulk(data.len()));
         let listing = QueryDirectoryRequest { output_buffer_length: 65536, file_id, ..Default::default() };
         let members = vec![
             Member::write(&request, Bytes::from(data.clone()).into()),

@@ -83,15 +83,7 @@ fn main() {
         let read = start.elapsed();
         let start = clock();
         for round in 0..ROUNDS {
-            let body = WriteRequest {
-                offset: at(round) as u64 * STRIDE,
-                file_id: his,
-                channel: 0,
-                remaining_bytes: 0,
-                channel_info: &[],
-                flags: WriteFlags::empty(),
-                data: &b"x"[..],
-            };
+            let body = WriteRequest::new(his, at(round) as u64 * STRIDE, &b"x"[..]);
             let status = bob.call(&mut world, Command::WRITE, &body).0.status;
             assert_eq!(status, NtStatus::FILE_LOCK_CONFLICT);
         }

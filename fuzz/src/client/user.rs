@@ -262,15 +262,7 @@ fn member(what: Request) -> Member {
         Request::Read(length) => new::<op::Read>(&ReadRequest { length, ..Default::default() }),
         Request::Write(n, own) => {
             let payload = payload(n, own);
-            let request = sansmb::wire::WriteRequest {
-                offset: 0,
-                file_id: FileId::ANY,
-                channel: 0,
-                remaining_bytes: 0,
-                channel_info: &[],
-                flags: Default::default(),
-                data: sansmb::wire::Bulk(payload.len()),
-            };
+            let request = sansmb::wire::WriteRequest::new(FileId::ANY, 0, sansmb::wire::Bulk(payload.len()));
             Member::write(&request, payload)
         }
         Request::Lock => new::<op::Lock>(&LockRequest::default()),

@@ -223,16 +223,10 @@ impl FileRequest {
             }
             Self::Write { offset, length, how } => {
                 let data = vec![how; usize::from(length % 512)];
-                let request = WriteRequest {
-                    // One in eight is at the end, wherever that is.
-                    offset: if how % 8 == 7 { u64::MAX } else { offset.into() },
-                    file_id,
-                    channel: 0,
-                    remaining_bytes: 0,
-                    channel_info: &[],
-                    flags: WriteFlags::from_bits_retain(u32::from(how >> 6 & 1)),
-                    data: &data[..],
-                };
+                // One in eight is at the end, wherever that is.
+                let offset = if how % 8 == 7 { u64::MAX } else { offset.into() };
+                let flags = WriteFlags::from_bits_retain(u32::from(how >> 6 & 1));
+                let request = WriteRequest { flags, ..WriteRequest::new(file_id, offset, &data[..]) };
                 request.encode(w);
             }
             Self::Lock { ranges, both } => {

@@ -199,15 +199,7 @@ fn body(ask: &Ask, context: &Context, w: &mut Writer<'_>) {
             ReadRequest { file_id, length, ..Default::default() }.encode(w);
         }
         Kind::Write => {
-            let request = WriteRequest {
-                offset: 0,
-                file_id,
-                channel: 0,
-                remaining_bytes: 0,
-                channel_info: &[],
-                flags: Default::default(),
-                data: &bytes[..],
-            };
+            let request = WriteRequest::new(file_id, 0, &bytes[..]);
             request.encode(w);
         }
         Kind::Lock => {

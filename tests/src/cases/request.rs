@@ -62,15 +62,7 @@ pub(super) fn message(
         }
         "WRITE" => {
             let data: Data = given.need("data")?;
-            let body = WriteRequest {
-                offset: given.or("offset", 0)?,
-                file_id: given.need("file")?,
-                channel: 0,
-                remaining_bytes: 0,
-                channel_info: &[],
-                flags: WriteFlags::empty(),
-                data: &data.0[..],
-            };
+            let body = WriteRequest::new(given.need("file")?, given.or("offset", 0)?, &data.0[..]);
             let mut message = raw::message(header, &body);
             message.extend_from_slice(&data.0);
             message

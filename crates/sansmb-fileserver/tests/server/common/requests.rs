@@ -362,15 +362,7 @@ pub(crate) fn create_request<'m>(name: &'m Utf16Buf, how: Create<'m>) -> CreateR
 }
 
 pub(crate) fn write_request(file_id: FileId, offset: u64, data: &[u8]) -> WriteRequest<'_, &[u8]> {
-    WriteRequest {
-        offset,
-        file_id,
-        channel: 0,
-        remaining_bytes: 0,
-        channel_info: &[],
-        flags: WriteFlags::empty(),
-        data,
-    }
+    WriteRequest::new(file_id, offset, data)
 }
 
 pub(crate) fn read_result(response: &Response) -> Result<Vec<u8>, NtStatus> {
