@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 pub use super::lanman::{MAX_PREFERRED_LENGTH, NetStatus};
-use super::{NdrReader, NdrWriter, SyntaxId};
+use super::{NdrReader, NdrWriter, SyntaxId, lanman::ListEnd};
 use crate::wire::{DecodeError, Guid, Utf16, open_enum};
 
 /// The interface, `6bffd098-a112-3610-9833-46c3f87e345a` version 1.0.
@@ -164,44 +164,38 @@ impl<'m> GetInfoResponse<'m> {
     pub fn encode(&self) -> Vec<u8> {
         let mut w = NdrWriter::new();
         let level = self.level;
-        w.u32(level);
         let info = self.info.filter(|_| Self::is_level(level));
-        if Self::has_form(level) {
-            w.pointer(info.is_some());
-        }
-        if let Some(info) = &info {
-            w.u32(info.platform_id);
-            w.pointer(true);
-            w.pointer(true);
-            w.u32(info.version_major);
-            w.u32(info.version_minor);
-            let lan_root = info.lan_root.filter(|_| level >= 101);
-            if level >= 101 {
-                w.pointer(lan_root.is_some());
-            }
-            if level >= 102 {
-                w.u32(info.logged_on_users);
-            }
-            [info.name, info.domain].into_iter().chain(lan_root).for_each(|text| w.string(text));
-        }
-        w.u32(self.status.0);
+        w.info_response(level, Self::has_form(level), info, |w, info| info.encode(w, level), self.status);
         w.finish()
     }
 
     /// Parses the stub.
     pub fn decode(stub: &'m [u8]) -> Result<Self, DecodeError> {
         let mut r = NdrReader::new(stub);
-        let level = r.u32()?;
-        let info = match Self::has_form(level) && r.pointer()? {
-            true if Self::is_level(level) => Some(WorkstationInfo::decode(&mut r, level)?),
-            true => return Err(DecodeError::value("NetrWkstaGetInfo response", 0, level.into())),
-            false => None,
-        };
-        Ok(Self { level, info, status: NetStatus(r.u32()?) })
+        let what = "NetrWkstaGetInfo response";
+        let (level, info, status) =
+            r.info_response(what, Self::has_form, Self::is_level, WorkstationInfo::decode)?;
+        Ok(Self { level, info, status })
     }
 }
 
 impl<'m> WorkstationInfo<'m> {
+    fn encode(&self, w: &mut NdrWriter, level: u32) {
+        w.u32(self.platform_id);
+        w.pointer(true);
+        w.pointer(true);
+        w.u32(self.version_major);
+        w.u32(self.version_minor);
+        let lan_root = self.lan_root.filter(|_| level >= 101);
+        if level >= 101 {
+            w.pointer(lan_root.is_some());
+        }
+        if level >= 102 {
+            w.u32(self.logged_on_users);
+        }
+        [self.name, self.domain].into_iter().chain(lan_root).for_each(|text| w.string(text));
+    }
+
     fn decode(r: &mut NdrReader<'m>, level: u32) -> Result<Self, DecodeError> {
         let platform_id = r.u32()?;
         let (name, domain) = (r.pointer()?, r.pointer()?);
@@ -262,61 +256,40 @@ impl<'m> UserEnumResponse<'m> {
     /// The stub.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = NdrWriter::new();
-        let level = self.level;
-        w.u32(level);
-        w.u32(level);
-        if Self::is_level(level) {
-            w.pointer(true);
-            let users = Some(self.users.as_slice()).filter(|users| !users.is_empty());
-            w.counted(users);
-            if let Some(users) = users {
-                let pointers = |w: &mut NdrWriter, _: &_| {
-                    (0..Self::strings(level)).for_each(|_| w.pointer(true));
-                };
-                w.array(users, pointers, |w, user| {
-                    let strings = [user.name, user.domain, user.other_domains, user.server];
-                    strings.into_iter().take(Self::strings(level)).for_each(|text| w.string(text));
-                });
-            }
-        }
-        w.u32(self.total_entries);
-        w.unique_u32(self.resume_handle);
-        w.u32(self.status.0);
+        let Self { level, total_entries, resume_handle, status, .. } = *self;
+        w.list_response(
+            level,
+            Self::is_level(level),
+            Some(self.users.as_slice()).filter(|users| !users.is_empty()),
+            |w, _| (0..Self::strings(level)).for_each(|_| w.pointer(true)),
+            |w, user| {
+                let strings = [user.name, user.domain, user.other_domains, user.server];
+                strings.into_iter().take(Self::strings(level)).for_each(|text| w.string(text));
+            },
+            ListEnd { total_entries, resume_handle, status },
+        );
         w.finish()
     }
 
     /// Parses the stub.
     pub fn decode(stub: &'m [u8]) -> Result<Self, DecodeError> {
         let mut r = NdrReader::new(stub);
-        let r = &mut r;
-        let level = r.u32()?;
-        r.expect(level)?;
-        let mut users = Vec::new();
-        if Self::is_level(level)
-            && r.pointer()?
-            && let Some(count) = r.counted()?
-        {
+        let (level, users, end) = r.list_response(Self::is_level, |r, level, count| {
             let pointers = |r: &mut NdrReader<'m>| match level {
                 0 => Ok([r.pointer()?, false, false, false]),
                 _ => Ok([r.pointer()?, r.pointer()?, r.pointer()?, r.pointer()?]),
             };
-            users =
-                r.array(count, 4 * Self::strings(level), pointers, |r, [name, domain, other, server]| {
-                    Ok(WorkstationUser {
-                        name: r.string_if(name)?,
-                        domain: r.string_if(domain)?,
-                        other_domains: r.string_if(other)?,
-                        server: r.string_if(server)?,
-                    })
-                })?;
-        }
-        Ok(Self {
-            level,
-            users,
-            total_entries: r.u32()?,
-            resume_handle: r.unique_u32()?,
-            status: NetStatus(r.u32()?),
-        })
+            r.array(count, 4 * Self::strings(level), pointers, |r, [name, domain, other, server]| {
+                Ok(WorkstationUser {
+                    name: r.string_if(name)?,
+                    domain: r.string_if(domain)?,
+                    other_domains: r.string_if(other)?,
+                    server: r.string_if(server)?,
+                })
+            })
+        })?;
+        let ListEnd { total_entries, resume_handle, status } = end;
+        Ok(Self { level, users, total_entries, resume_handle, status })
     }
 }
 

@@ -80,28 +80,19 @@ impl<'m> ServerGetInfoResponse<'m> {
     /// The stub.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = NdrWriter::new();
-        w.u32(self.level);
-        let info = self.info.filter(|_| Self::is_level(self.level));
-        if Self::has_form(self.level) {
-            w.pointer(info.is_some());
-        }
-        if let Some(info) = &info {
-            info.encode(&mut w, self.level);
-        }
-        w.u32(self.status.0);
+        let level = self.level;
+        let info = self.info.filter(|_| Self::is_level(level));
+        w.info_response(level, Self::has_form(level), info, |w, info| info.encode(w, level), self.status);
         w.finish()
     }
 
     /// Parses the stub.
     pub fn decode(stub: &'m [u8]) -> Result<Self, DecodeError> {
         let mut r = NdrReader::new(stub);
-        let level = r.u32()?;
-        let info = match Self::has_form(level) && r.pointer()? {
-            true if Self::is_level(level) => Some(ServerInfo::decode(&mut r, level)?),
-            true => return Err(DecodeError::value("NetrServerGetInfo response", 0, level.into())),
-            false => None,
-        };
-        Ok(Self { level, info, status: NetStatus(r.u32()?) })
+        let what = "NetrServerGetInfo response";
+        let (level, info, status) =
+            r.info_response(what, Self::has_form, Self::is_level, ServerInfo::decode)?;
+        Ok(Self { level, info, status })
     }
 }
 

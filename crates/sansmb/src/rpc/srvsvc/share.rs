@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::{NdrReader, NdrWriter, NetStatus};
+use super::super::{NdrReader, NdrWriter, NetStatus, lanman::ListEnd};
 use crate::wire::{DecodeError, Utf16, open_enum, wire_flags};
 
 open_enum! {
@@ -224,49 +224,28 @@ impl<'m> ShareEnumResponse<'m> {
     /// The stub.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = NdrWriter::new();
-        let (level, shares) = (self.level, self.shares.as_slice());
-        w.u32(level);
-        w.u32(level);
-        if Self::is_level(level) {
-            w.pointer(true);
-            let failed = !matches!(self.status, NetStatus::SUCCESS | NetStatus::MORE_DATA);
-            let shares = Some(shares).filter(|shares| !failed || !shares.is_empty());
-            w.counted(shares);
-            if let Some(shares) = shares {
-                w.array(
-                    shares,
-                    |w, share| share.encode_row(w, level),
-                    |w, share| share.encode_rest(w, level),
-                );
-            }
-        }
-        w.u32(self.total_entries);
-        w.unique_u32(self.resume_handle);
-        w.u32(self.status.0);
+        let Self { level, total_entries, resume_handle, status, .. } = *self;
+        let failed = !matches!(status, NetStatus::SUCCESS | NetStatus::MORE_DATA);
+        w.list_response(
+            level,
+            Self::is_level(level),
+            Some(self.shares.as_slice()).filter(|shares| !failed || !shares.is_empty()),
+            |w, share| share.encode_row(w, level),
+            |w, share| share.encode_rest(w, level),
+            ListEnd { total_entries, resume_handle, status },
+        );
         w.finish()
     }
 
     /// Parses the stub.
     pub fn decode(stub: &'m [u8]) -> Result<Self, DecodeError> {
         let mut r = NdrReader::new(stub);
-        let r = &mut r;
-        let level = r.u32()?;
-        r.expect(level)?;
-        let mut shares = Vec::new();
-        if Self::is_level(level)
-            && r.pointer()?
-            && let Some(count) = r.counted()?
-        {
+        let (level, shares, end) = r.list_response(Self::is_level, |r, level, count| {
             let row = |r: &mut NdrReader<'m>| ShareRow::decode(r, level);
-            shares = r.array(count, Share::row_len(level), row, |r, row| row.rest(r))?;
-        }
-        Ok(Self {
-            level,
-            shares,
-            total_entries: r.u32()?,
-            resume_handle: r.unique_u32()?,
-            status: NetStatus(r.u32()?),
-        })
+            r.array(count, Share::row_len(level), row, |r, row| row.rest(r))
+        })?;
+        let ListEnd { total_entries, resume_handle, status } = end;
+        Ok(Self { level, shares, total_entries, resume_handle, status })
     }
 }
 
@@ -295,28 +274,21 @@ impl<'m> ShareGetInfoResponse<'m> {
     /// The stub.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = NdrWriter::new();
-        w.u32(self.level);
-        let share = self.share.filter(|_| Self::is_level(self.level));
-        if Self::has_form(self.level) {
-            w.pointer(share.is_some());
-        }
-        if let Some(share) = share {
-            share.encode_row(&mut w, self.level);
-            share.encode_rest(&mut w, self.level);
-        }
-        w.u32(self.status.0);
+        let level = self.level;
+        let share = self.share.filter(|_| Self::is_level(level));
+        let put = |w: &mut NdrWriter, share: Share<'_>| {
+            share.encode_row(w, level);
+            share.encode_rest(w, level);
+        };
+        w.info_response(level, Self::has_form(level), share, put, self.status);
         w.finish()
     }
 
     /// Parses the stub.
     pub fn decode(stub: &'m [u8]) -> Result<Self, DecodeError> {
         let mut r = NdrReader::new(stub);
-        let level = r.u32()?;
-        let share = match Self::has_form(level) && r.pointer()? {
-            true if Self::is_level(level) => Some(Share::decode(&mut r, level)?),
-            true => return Err(DecodeError::value("NetrShareGetInfo response", 0, level.into())),
-            false => None,
-        };
-        Ok(Self { level, share, status: NetStatus(r.u32()?) })
+        let what = "NetrShareGetInfo response";
+        let (level, share, status) = r.info_response(what, Self::has_form, Self::is_level, Share::decode)?;
+        Ok(Self { level, share, status })
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::{NdrReader, NdrWriter, NetStatus};
+use super::super::{NdrReader, NdrWriter, NetStatus, lanman::ListEnd};
 use super::{CONNECTION_ENUM, FILE_ENUM, SESSION_ENUM};
 use crate::wire::DecodeError;
 
@@ -62,15 +62,9 @@ impl UsageResponse {
     /// The stub.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = NdrWriter::new();
-        w.u32(self.level);
-        w.u32(self.level);
-        if self.kind.is_level(self.level) {
-            w.pointer(true);
-            w.counted::<()>(None);
-        }
-        w.u32(0);
-        w.unique_u32(None);
-        w.u32(self.status.0);
+        let Self { kind, level, status } = *self;
+        let end = ListEnd { total_entries: 0, resume_handle: None, status };
+        w.list_response::<()>(level, kind.is_level(level), None, |_, ()| (), |_, ()| (), end);
         w.finish()
     }
 
