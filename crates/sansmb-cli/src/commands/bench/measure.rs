@@ -13,28 +13,24 @@ use serde::Serialize;
 
 use crate::failure::Result;
 
-/// How long something took.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stopwatch {
-    started: Instant,
-    took: Duration,
-}
+/// Measures how long something takes.
+#[derive(Debug)]
+pub(super) struct Stopwatch(Instant);
 
 impl Stopwatch {
     pub(super) fn start() -> Self {
-        Self { started: Instant::now(), took: Duration::ZERO }
+        Self(Instant::now())
     }
 
-    pub(super) fn stop(mut self) -> Self {
-        self.took = self.started.elapsed();
-        self
+    pub(super) fn stop(self) -> Duration {
+        self.0.elapsed()
     }
 }
 
 /// Many operations, and how long each took.
 #[derive(Debug)]
 pub(super) struct Operations {
-    all: Stopwatch,
+    all: Duration,
     each: Vec<Duration>,
 }
 
@@ -90,19 +86,19 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    fn new(what: &'static str, count: u64, unit: &'static str, watch: Stopwatch) -> Self {
-        let seconds = watch.took.as_secs_f64();
+    fn new(what: &'static str, count: u64, unit: &'static str, took: Duration) -> Self {
+        let seconds = took.as_secs_f64();
         Self { what, count, unit, seconds, per_second: count as f64 / seconds.max(1e-9), milliseconds: None }
     }
 
     /// Bytes of one file.
-    pub(super) fn bulk(what: &'static str, bytes: u64, watch: Stopwatch) -> Self {
-        Self::new(what, bytes, "bytes", watch)
+    pub(super) fn bulk(what: &'static str, bytes: u64, took: Duration) -> Self {
+        Self::new(what, bytes, "bytes", took)
     }
 
     /// Entries of a directory.
-    pub(super) fn listing(what: &'static str, entries: u64, watch: Stopwatch) -> Self {
-        Self::new(what, entries, "entries", watch)
+    pub(super) fn listing(what: &'static str, entries: u64, took: Duration) -> Self {
+        Self::new(what, entries, "entries", took)
     }
 
     /// Operations on files.

@@ -3,6 +3,8 @@
 mod measure;
 mod report;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sansmb::crypto::Random;
 use sansmb_async::client::{OpenOptions, Share};
@@ -51,15 +53,20 @@ impl Workload<'_> {
     async fn measure(&self, report: &mut Report) -> Result<()> {
         if self.args.mib > 0 {
             let bytes = u64::from(self.args.mib) << 20;
-            report.add(Figure::bulk("write", bytes, self.write_large(bytes).await?))?;
-            report.add(Figure::bulk("read", bytes, self.read_large(bytes).await?))?;
-            let large = self.dir.with_path(join(&self.dir.path, LARGE));
-            self.share.remove_file(&large.path).await.about(&large)?;
+            let (url, period) = (self.within("large"), contents(PERIOD));
+            report.add(Figure::bulk("write", bytes, self.write_large(&url, bytes, &period).await?))?;
+            report.add(Figure::bulk("read", bytes, self.read_large(&url, bytes, &period).await?))?;
+            self.share.remove_file(&url.path).await.about(&url)?;
         }
         if self.args.files > 0 {
             self.small_files(report).await?;
         }
         Ok(())
+    }
+
+    /// Something in the directory.
+    fn within(&self, name: &str) -> SmbUrl {
+        self.dir.with_path(join(&self.dir.path, name))
     }
 
     fn progress(&self, name: &str, bytes: u64) -> Progress {
@@ -68,47 +75,44 @@ impl Workload<'_> {
         progress
     }
 
-    async fn write_large(&self, bytes: u64) -> Result<Stopwatch> {
-        let url = self.dir.with_path(join(&self.dir.path, LARGE));
+    async fn write_large(&self, url: &SmbUrl, bytes: u64, period: &Bytes) -> Result<Duration> {
         let mut progress = self.progress("write", bytes);
         let watch = Stopwatch::start();
-        let file = self.share.open(&url.path, OpenOptions::create_new()).await.about(&url)?;
+        let file = self.share.open(&url.path, OpenOptions::create_new()).await.about(url)?;
         let mut stream = file.write_stream(0);
-        let piece = Bytes::from(contents(stream.chunk()));
-        let mut left = bytes;
-        while left > 0 {
-            let now = piece.slice(..piece.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
-            left -= now.len() as u64;
-            progress.advance(now.len());
-            stream.write(now).await.about(&url)?;
+        let chunk = stream.chunk();
+        while stream.offset() < bytes {
+            let from = place(stream.offset());
+            let left = usize::try_from(bytes - stream.offset()).unwrap_or(usize::MAX);
+            let piece = period.slice(from..from + chunk.min(PERIOD - from).min(left));
+            progress.advance(piece.len());
+            stream.write(piece).await.about(url)?;
         }
-        stream.finish().await.about(&url)?;
-        file.close().await.about(&url)?;
+        stream.finish().await.about(url)?;
+        file.close().await.about(url)?;
         Ok(watch.stop())
     }
 
-    async fn read_large(&self, bytes: u64) -> Result<Stopwatch> {
-        let url = self.dir.with_path(join(&self.dir.path, LARGE));
+    async fn read_large(&self, url: &SmbUrl, bytes: u64, period: &[u8]) -> Result<Duration> {
         let mut progress = self.progress("read", bytes);
         let watch = Stopwatch::start();
-        let file = self.share.open(&url.path, OpenOptions::read()).await.about(&url)?;
-        let period = contents(file.write_stream(0).chunk());
+        let file = self.share.open(&url.path, OpenOptions::read()).await.about(url)?;
         let mut stream = file.read_stream(0);
         let mut at = 0;
-        while let Some(data) = stream.next().await.about(&url)? {
-            check(&url, &period, at, &data)?;
+        while let Some(data) = stream.next().await.about(url)? {
+            check(url, period, at, &data)?;
             at += data.len() as u64;
             progress.advance(data.len());
         }
-        file.close().await.about(&url)?;
-        let watch = watch.stop();
-        if at == bytes { Ok(watch) } else { Err(Failure::refused(&url, DIFFERS)) }
+        file.close().await.about(url)?;
+        let took = watch.stop();
+        if at == bytes { Ok(took) } else { Err(Failure::refused(url, DIFFERS)) }
     }
 
     async fn small_files(&self, report: &mut Report) -> Result<()> {
         let (count, jobs, size) = (self.args.files, self.args.jobs, self.args.size);
-        let data = Bytes::from(contents(size as usize));
-        let url = |n: u32| self.dir.with_path(join(&self.dir.path, &format!("file{n:07}")));
+        let data = contents(size as usize);
+        let url = |n: u32| self.within(&format!("file{n:07}"));
         let done = at_once(jobs, count, |n| {
             let (url, data) = (url(n), data.clone());
             async move { self.share.write_file(&url.path, OpenOptions::create_new(), data).await.about(&url) }
@@ -148,28 +152,27 @@ impl Workload<'_> {
     }
 }
 
-const LARGE: &str = "large";
+/// The large file holds the same bytes over and over.
+const PERIOD: usize = 1 << 20;
 const DIFFERS: &str = "what was read is not what was written";
 
-/// Bytes that compress badly and differ from one another, the same at every call.
-fn contents(len: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
+/// Bytes that compress badly and differ from one another.
+fn contents(len: usize) -> Bytes {
+    let mut bytes = vec![0; len];
+    sansmb_crypto::OsRandom.fill(&mut bytes);
+    bytes.into()
 }
 
-/// Whether `data`, read at `at`, is what a repetition of `period` has there.
+/// Where in a period an offset of the large file lies.
+fn place(offset: u64) -> usize {
+    (offset % PERIOD as u64) as usize
+}
+
+/// Fails unless `data`, read at `at`, is what a repetition of `period` has there.
 fn check(url: &SmbUrl, period: &[u8], at: u64, mut data: &[u8]) -> Result<()> {
-    let mut from = usize::try_from(at % period.len() as u64).unwrap_or(0);
+    let mut from = place(at);
     while !data.is_empty() {
-        let (now, rest) = data.split_at(data.len().min(period.len() - from));
+        let (now, rest) = data.split_at(data.len().min(PERIOD - from));
         if now != &period[from..from + now.len()] {
             return Err(Failure::refused(url, DIFFERS));
         }
