@@ -65,13 +65,8 @@ impl FileServer {
         input: &[u8],
         echo: Echo,
     ) {
-        match self.may_reparse(id).and_then(|()| check_data(input)) {
-            Ok(()) => {
-                let what = What::Set(Bytes::copy_from_slice(input));
-                self.look_before(id, Reparsing { token, echo, what, stage: Stage::Look });
-            }
-            Err(status) => self.fail(token, status),
-        }
+        let checked = check_data(input).map(|()| What::Set(Bytes::copy_from_slice(input)));
+        self.change_reparse_point(id, token, echo, checked);
     }
 
     pub(super) fn delete_reparse_point(
@@ -81,11 +76,20 @@ impl FileServer {
         input: &[u8],
         echo: Echo,
     ) {
-        match self.may_reparse(id).and_then(|()| check_deletion(input)) {
-            Ok(()) => {
-                let what = What::Delete(Bytes::copy_from_slice(input));
-                self.look_before(id, Reparsing { token, echo, what, stage: Stage::Look });
-            }
+        let checked = check_deletion(input).map(|()| What::Delete(Bytes::copy_from_slice(input)));
+        self.change_reparse_point(id, token, echo, checked);
+    }
+
+    /// Whether it may be done at all comes before what is wrong with the request.
+    fn change_reparse_point(
+        &mut self,
+        id: OpenId,
+        token: Token<op::Ioctl>,
+        echo: Echo,
+        checked: Result<What, NtStatus>,
+    ) {
+        match self.may_reparse(id).and(checked) {
+            Ok(what) => self.look_before(id, Reparsing { token, echo, what, stage: Stage::Look }),
             Err(status) => self.fail(token, status),
         }
     }
