@@ -283,6 +283,7 @@ impl Client {
         if tree == TreeId(0) {
             return Err(CloseReason::Violation("TREE_CONNECT gave no TreeId"));
         }
+        let secured = self.transport_security();
         let Some(session) = self.sessions.get_mut(&session_id) else {
             // The server closed the session meanwhile, or there never was one.
             let error = OpError::Status { status: NtStatus::USER_SESSION_DELETED, data: Bytes::new() };
@@ -290,7 +291,6 @@ impl Client {
             return Ok(());
         };
         let encrypt = share_flags.contains(ShareFlags::ENCRYPT_DATA);
-        let secured = self.agreement.as_ref().is_some_and(|agreed| agreed.transport_security);
         if encrypt && session.ciphers.is_none() && !secured {
             let error = OpError::Incompatible("the share wants encryption, which is not negotiated");
             self.events.push_back(Event::Done { op, result: Err(error) });

@@ -282,11 +282,15 @@ impl Client {
     fn encrypts(&self, member: &Queued) -> bool {
         let Some(session) = self.sessions.get(&member.header.session_id) else { return false };
         let tree = session.trees.get(&member.header.tree_id).is_some_and(|t| t.encrypt);
-        let secured = self.agreement.as_ref().is_some_and(|agreed| agreed.transport_security);
         session.ciphers.is_some()
-            && !secured
+            && !self.transport_security()
             && (session.encrypt || tree)
             && !matches!(member.header.command, Command::SESSION_SETUP | Command::NEGOTIATE)
+    }
+
+    /// Whether the transport's own security stands in for encryption.
+    pub(super) fn transport_security(&self) -> bool {
+        self.agreement.as_ref().is_some_and(|agreed| agreed.transport_security)
     }
 
     /// What was agreed on about compression, if anything.
