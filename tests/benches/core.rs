@@ -22,7 +22,7 @@ use sansmb::{
         ReadRequest, ShareAccess, Utf16Buf, WriteRequest, WriteResponse,
     },
 };
-use sansmb_tests::{Pair, PairConfig, framed, raw};
+use sansmb_tests::{Pair, PairConfig, framed, frames, raw};
 
 /// Counts how often memory is asked for.
 struct Counting;
@@ -103,7 +103,9 @@ fn main() {
 fn row(what: &str, request: impl FnOnce(TreeRef) -> Vec<u8>, mut answer: impl FnMut(&mut Server, Event)) {
     let mut pair = Pair::new(PairConfig::default());
     let to = pair.connect().expect("the pair connects");
-    let mut next = last_message_id(&pair.c2s) + 1;
+    let sent = frames(&pair.c2s);
+    let mut next =
+        1 + sent.iter().map(|m| Header::decode(m).expect("a header").message_id).max().unwrap_or(0);
     let mut request = framed(&request(to));
     let len = request.len();
     // Every answer gives as many credits as it took; the first ones give what a batch needs.
@@ -148,14 +150,4 @@ fn loop_out(server: &mut Server, conn: sansmb::server::ConnId) -> usize {
         server.sent(conn, len);
         sent += len;
     }
-}
-
-fn last_message_id(mut sent: &[u8]) -> u64 {
-    let mut last = 0;
-    while let Some((prefix, rest)) = sent.split_first_chunk::<4>() {
-        let (frame, rest) = rest.split_at(u32::from_be_bytes(*prefix) as usize);
-        last = last.max(Header::decode(frame).expect("a header").message_id);
-        sent = rest;
-    }
-    last
 }

@@ -10,7 +10,7 @@ pub mod scratch;
 pub mod torture;
 pub mod transcript;
 
-pub use pair::{Pair, PairConfig, framed, now};
+pub use pair::{Pair, PairConfig, framed, frames, now};
 
 /// The README's examples, which have to compile.
 #[cfg(doctest)]

@@ -380,7 +380,8 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+/// The messages in what one side sent.
+pub fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     while let Some((prefix, rest)) = bytes.split_first_chunk::<4>() {
         let (frame, rest) = rest.split_at(u32::from_be_bytes(*prefix) as usize);
