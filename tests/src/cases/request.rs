@@ -63,9 +63,7 @@ pub(super) fn message(
         "WRITE" => {
             let data: Data = given.need("data")?;
             let body = WriteRequest::new(given.need("file")?, given.or("offset", 0)?, &data.0[..]);
-            let mut message = raw::message(header, &body);
-            message.extend_from_slice(&data.0);
-            message
+            raw::message(header, &body)
         }
         "LOCK" => {
             let locks: Vec<LockElement> = given.all("lock")?;
