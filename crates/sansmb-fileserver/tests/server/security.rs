@@ -83,10 +83,14 @@ fn set_dacl(client: &mut Client, world: &mut World, name: &str, aces: &[Ace<'_>]
     client.close(world, file);
 }
 
+/// Two users of the same share.
+fn alice_and_bob(world: &mut World) -> (Client, Client) {
+    (world.client(), world.client_of("bob", "share"))
+}
+
 /// Alice, who owns the file `secret` with this list, and Bob.
 fn secret(world: &mut World, aces: &[Ace<'_>]) -> (Client, Client) {
-    let mut alice = world.client();
-    let bob = world.client_of("bob", "share");
+    let (mut alice, bob) = alice_and_bob(world);
     alice.put(world, "secret", b"secret");
     set_dacl(&mut alice, world, "secret", aces);
     (alice, bob)
@@ -126,7 +130,7 @@ fn files_belong_to_who_made_them() {
 #[test]
 fn without_a_descriptor_everybody_may_everything() {
     let mut world = World::new();
-    let (mut alice, mut bob) = (world.client(), world.client_of("bob", "share"));
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     alice.put(&mut world, "file", b"");
     assert!(may(&mut bob, &mut world, "file", FULL));
     let (_, aces) = look(&mut bob, &mut world, "file");
@@ -186,8 +190,7 @@ fn create_tells_the_maximal_access() {
 #[test]
 fn deleting_takes_the_file_or_its_directory() {
     let mut world = World::new();
-    let mut alice = world.client();
-    let mut bob = world.client_of("bob", "share");
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     make_directory(&mut alice, &mut world, "dir");
     alice.put(&mut world, r"dir\file", b"");
     set_dacl(&mut alice, &mut world, r"dir\file", &[Ace::allow(Sid::EVERYONE, READ, HERE)]);
@@ -209,8 +212,7 @@ fn attributes_can_be_read_by_who_can_list_the_directory() {
 #[test]
 fn directories_say_who_may_add_to_them() {
     let mut world = World::new();
-    let mut alice = world.client();
-    let mut bob = world.client_of("bob", "share");
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     make_directory(&mut alice, &mut world, "dir");
     let files = PLAIN | AccessMask::FILE_ADD_FILE;
     set_dacl(&mut alice, &mut world, "dir", &[Ace::allow(Sid::EVERYONE, files, HERE)]);
@@ -227,8 +229,7 @@ fn directories_say_who_may_add_to_them() {
 #[test]
 fn a_rename_replaces_only_what_may_be_deleted() {
     let mut world = World::new();
-    let mut alice = world.client();
-    let mut bob = world.client_of("bob", "share");
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     make_directory(&mut alice, &mut world, "dir");
     alice.put(&mut world, r"dir\target", b"");
     let adding = PLAIN | AccessMask::FILE_ADD_FILE;
@@ -259,7 +260,7 @@ fn new_files_inherit_from_their_directory() {
 #[test]
 fn create_can_say_the_descriptor() {
     let mut world = World::new();
-    let (mut alice, mut bob) = (world.client(), world.client_of("bob", "share"));
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     let aces = [Ace::allow(Sid::EVERYONE, READ, HERE)];
     let descriptor = SecurityDescriptor { dacl: Some(Acl::new(&aces)), ..Default::default() }.to_vec();
     let contexts = [CreateContext::SdBuffer(&descriptor)];
@@ -355,7 +356,7 @@ fn parts_need_their_rights() {
 #[test]
 fn files_are_given_to_nobody_else() {
     let mut world = with_administrator();
-    let (mut alice, mut bob) = (world.client(), world.client_of("bob", "share"));
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     bob.put(&mut world, "his", b"");
     let his = owner(&mut bob, &mut world, "his");
     let file = alice.open(&mut world, "hers", ALL);
@@ -426,8 +427,7 @@ fn streams_are_as_open_as_their_file() {
 #[test]
 fn delete_on_close_needs_the_right_to_delete() {
     let mut world = World::new();
-    let mut alice = world.client();
-    let mut bob = world.client_of("bob", "share");
+    let (mut alice, mut bob) = alice_and_bob(&mut world);
     make_directory(&mut alice, &mut world, "dir");
     alice.put(&mut world, r"dir\file", b"");
     set_dacl(&mut alice, &mut world, r"dir\file", &[Ace::allow(Sid::EVERYONE, READ, HERE)]);
