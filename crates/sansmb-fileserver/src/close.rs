@@ -265,8 +265,7 @@ impl FileServer {
                 self.close_next(closing);
             }
             Stage::Close => {
-                self.forget_record(closing.id);
-                self.answer_close(closing.reply, closing.metadata);
+                self.forget_record(closing.id, closing.reply, closing.metadata);
             }
         }
     }
@@ -297,7 +296,7 @@ impl FileServer {
         self.after_unlink(closing);
     }
 
-    fn answer_close(&mut self, reply: CloseReply, metadata: Option<Metadata>) {
+    pub(crate) fn answer_close(&mut self, reply: CloseReply, metadata: Option<Metadata>) {
         match reply {
             CloseReply::Request { token, .. } => {
                 let response = metadata.map_or_else(CloseResponse::default, |metadata| CloseResponse {

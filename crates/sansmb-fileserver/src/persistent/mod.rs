@@ -26,6 +26,7 @@ pub(crate) use restore::Restoring;
 
 use crate::{
     action::Answer,
+    close::CloseReply,
     create::Creating,
     opens::OpenId,
     storage::{FileIdentity, Metadata, NodeId},
@@ -84,11 +85,12 @@ enum Life {
     Gone,
 }
 
-/// What goes on when a record is kept.
+/// What goes on when a record is kept, or removed.
 #[derive(Debug)]
 enum Waiter {
     Create(Box<Creating>, Metadata),
     Answer(RequestId, Answer),
+    Close(CloseReply, Option<Metadata>),
 }
 
 impl Persistence {

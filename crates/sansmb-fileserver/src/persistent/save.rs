@@ -10,6 +10,7 @@ use super::{Kept, Life, Phase, Waiter, record::Record};
 use crate::{
     action::{Action, Answerable},
     caching::KeptCaching,
+    close::CloseReply,
     create::Creating,
     durable::Made,
     opens::OpenId,
@@ -116,12 +117,15 @@ impl FileServer {
         }
     }
 
-    /// An open is closed altogether.
-    pub(crate) fn forget_record(&mut self, id: OpenId) {
-        if let Some(kept) = self.persistence.kept.get_mut(&id) {
-            kept.life = Life::Gone;
-            self.persistence.changed.insert(id);
-        }
+    /// An open is closed altogether. Who closed it hears of that once its record is removed: a server that
+    /// ended before would make the open anew.
+    pub(crate) fn forget_record(&mut self, id: OpenId, reply: CloseReply, metadata: Option<Metadata>) {
+        let Some(kept) = self.persistence.kept.get_mut(&id) else {
+            return self.answer_close(reply, metadata);
+        };
+        kept.life = Life::Gone;
+        kept.behind.push(Waiter::Close(reply, metadata));
+        self.persistence.changed.insert(id);
     }
 
     /// Brings records up to date: the last step of every feed.
@@ -198,6 +202,7 @@ impl FileServer {
             match waiter {
                 Waiter::Create(creating, metadata) => self.create_recorded(creating, &metadata, kept),
                 Waiter::Answer(request, answer) => self.push_answer(request, answer),
+                Waiter::Close(reply, metadata) => self.answer_close(reply, metadata),
             }
         }
     }

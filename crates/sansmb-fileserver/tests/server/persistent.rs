@@ -322,6 +322,30 @@ fn a_lock_is_answered_when_it_is_written_down() {
 }
 
 #[test]
+fn a_close_is_answered_when_its_record_is_removed() {
+    let (mut world, store) = available();
+    let mut alice = world.client();
+    let file = alice.open_persistent(&mut world, "f", ALL);
+    world.hold_store = true;
+    let lock = alice.send_lock(&mut world, file, &[now(exclusive(0, 1))]);
+    let close = alice.send_close(&mut world, file);
+    assert!(alice.maybe(&mut world, close).is_none());
+    world.run_all_store();
+    assert_eq!(alice.answer(&mut world, lock).status(), NtStatus::SUCCESS);
+    assert_eq!(alice.answer(&mut world, close).status(), NtStatus::SUCCESS);
+    assert_eq!(store.len(), 0);
+    // The end of a tree connect, too.
+    world.hold_store = false;
+    alice.open_persistent(&mut world, "f", ALL);
+    world.hold_store = true;
+    let disconnect = alice.send(&mut world, Command::TREE_DISCONNECT, &EmptyBody::default());
+    assert!(alice.maybe(&mut world, disconnect).is_none());
+    world.run_all_store();
+    assert_eq!(alice.answer(&mut world, disconnect).status(), NtStatus::SUCCESS);
+    assert_eq!(store.len(), 0);
+}
+
+#[test]
 fn a_lease_is_still_there() {
     let (mut world, _) = available();
     let mut alice = world.client_from(ALICE, "alice");
