@@ -1,0 +1,36 @@
+"""Get and put of the large file, by either client from either server."""
+
+#: What smbclient and what our program is told for each.
+MODES = {
+    "plain": (["--client-protection=off"], []),
+    "signed": (["--client-protection=sign"], ["--sign"]),
+    "encrypted": (["--client-protection=encrypt"], ["--encrypt"]),
+}
+
+
+def smbclient_get(bench, server, mode):
+    bench.place_large(server)
+    got = bench.folder / "got.bin"
+    took = bench.smbclient(server, MODES[mode][0], f"get large.bin {got}")
+    bench.same(got)
+    return took
+
+
+def smbclient_put(bench, server, mode):
+    took = bench.smbclient(server, MODES[mode][0], f"put {bench.large} put.bin")
+    bench.same(server.folder / "put.bin")
+    return took
+
+
+def sansmb_get(bench, server, mode, *options):
+    bench.place_large(server)
+    got = bench.folder / "got.bin"
+    took = bench.sansmb("get", *MODES[mode][1], *options, server.url("large.bin"), got)
+    bench.same(got)
+    return took
+
+
+def sansmb_put(bench, server, mode, *options):
+    took = bench.sansmb("put", *MODES[mode][1], *options, bench.large, server.url("put.bin"))
+    bench.same(server.folder / "put.bin")
+    return took

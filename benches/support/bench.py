@@ -1,0 +1,212 @@
+"""Servers, files and stopwatches that all rows use."""
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cached_property
+from pathlib import Path
+
+from support.table import Row
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PROGRAM = TARGET / "release" / "sansmb"
+NAME, PASSWORD = "tester", "Passw0rd!"
+USER = f"{NAME}%{PASSWORD}"
+
+
+class Missing(Exception):
+    """A peer that is not installed."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def need(program, package):
+    """The path of a program."""
+    found = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if found is None:
+        raise Missing(f"{program} is not installed (package {package})")
+    return found
+
+
+def run(command, **options):
+    """Runs a command that must succeed; what it printed."""
+    command = [str(word) for word in command]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
+    # smbclient says some of its failures in words alone.
+    if done.returncode != 0 or "NT_STATUS" in done.stdout:
+        raise SystemExit(f"{' '.join(command)}: {done.stdout}")
+    return done.stdout
+
+
+def timed(command, **options):
+    """Seconds that a command takes."""
+    start = time.perf_counter()
+    run(command, **options)
+    return time.perf_counter() - start
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and all its children that live."""
+    ticks = 0
+    for process in [pid, *descendants(pid)]:
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue
+        # utime, stime, and those of children that have ended.
+        ticks += sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def descendants(pid):
+    children = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            children += [int(child), *descendants(int(child))]
+    return children
+
+
+def memory_kib(pid, field):
+    """A field of /proc/PID/status: VmRSS, VmHWM."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0])
+    raise KeyError(field)
+
+
+class Server:
+    """A server with one share named `share`."""
+
+    def __init__(self, process, port, folder):
+        self.process, self.port, self.folder = process, port, folder
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def url(self, path=""):
+        return f"smb://127.0.0.1:{self.port}/share/{path}"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Bench:
+    """One run: a folder in memory, servers that start when a row first wants them, and the number of pairs."""
+
+    def __init__(self, mib, pairs):
+        self.mib, self.pairs = mib, pairs
+        self.bytes = mib << 20
+        self.servers = []
+
+    def __enter__(self):
+        base = "/dev/shm" if Path("/dev/shm").is_dir() else None
+        self.folder = Path(tempfile.mkdtemp(prefix="sansmb-bench-", dir=base))
+        self.folder.chmod(0o755)
+        return self
+
+    def __exit__(self, *_):
+        for server in self.servers:
+            server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @cached_property
+    def large(self):
+        """A large file of random bytes."""
+        path = self.folder / "large.bin"
+        with open(path, "wb") as file:
+            for _ in range(self.mib):
+                file.write(os.urandom(1 << 20))
+        return path
+
+    def share(self, name):
+        """A new folder to be served, with the large file in it as `large.bin` once that is wanted."""
+        share = self.folder / name
+        share.mkdir()
+        share.chmod(0o777)
+        return share
+
+    @cached_property
+    def ours(self):
+        """`sansmb serve`."""
+        return self.serve("ours")
+
+    def serve(self, name, *options):
+        """Another `sansmb serve` on a share of its own."""
+        share, port = self.share(name), free_port()
+        command = [PROGRAM, "serve", share, "--listen", f"127.0.0.1:{port}", "--user", f"{NAME}:{PASSWORD}", *options]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        return self.started(Server(process, port, share))
+
+    @cached_property
+    def smbd(self):
+        """Samba's server, over the runner of the tests."""
+        need("smbd", "samba")
+        share = self.share("smbd")
+        command = ["bash", ROOT / "tests" / "peers" / "smbd.sh", "--share", share]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        ready = process.stdout.readline()
+        port = int(dict(word.split("=", 1) for word in ready.split()[1:])["port"])
+        return self.started(Server(process, port, share))
+
+    def started(self, server):
+        self.servers.append(server)
+        return server
+
+    def place_large(self, server):
+        """The large file on a server's share."""
+        place = server.folder / "large.bin"
+        if not place.exists():
+            shutil.copy(self.large, place)
+
+    def same(self, path):
+        """What was moved is what was sent."""
+        if subprocess.run(["cmp", "-s", self.large, path]).returncode != 0:
+            raise SystemExit(f"{path} is not what was sent")
+        path.unlink()
+
+    def sansmb(self, verb, *arguments, **options):
+        """Seconds of one command of ours."""
+        return timed([PROGRAM, verb, "-U", USER, *arguments], **options)
+
+    def smbclient(self, server, options, commands):
+        """Seconds of one run of smbclient."""
+        need("smbclient", "smbclient")
+        return timed(["smbclient", "//127.0.0.1/share", "-p", server.port, "-U", USER, *options, "-c", commands])
+
+    def in_turns(self, *sides):
+        """The median of each side, which are run in turns; one run of each warms up."""
+        figures = [[] for _ in sides]
+        for turn in range(self.pairs + 1):
+            for kept, side in zip(figures, sides):
+                figure = side()
+                if turn:
+                    kept.append(figure)
+        return [statistics.median(kept) for kept in figures]
+
+    def transfer(self, goal, what, wanted, ours, theirs):
+        """A row of two that move the large file, given as functions that tell their seconds."""
+        our_seconds, their_seconds = self.in_turns(ours, theirs)
+        return Row(
+            goal, what, self.bytes / our_seconds / 1e9, self.bytes / their_seconds / 1e9, "GB/s", wanted,
+            their_seconds / our_seconds,
+        )
