@@ -9,10 +9,12 @@
 //! share's root, whatever its names and symbolic links say: that is the backend's duty.
 
 mod attributes;
+mod integrity;
 
 use std::{fmt::Debug, sync::Arc};
 
 pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_attributes, packed_size};
+pub use integrity::Integrity;
 
 use bytes::Bytes;
 use sansmb::{
@@ -73,6 +75,8 @@ pub struct Features {
     pub block_sharing: bool,
     /// COMPRESSED is an attribute that is kept.
     pub compression: bool,
+    /// [`Job::SetIntegrity`].
+    pub integrity: bool,
     /// [`Job::SetReparse`].
     pub reparse_points: bool,
     /// [`Job::Link`].
@@ -176,7 +180,8 @@ pub enum Job {
         existence: Existence,
         /// What the handle will be used for.
         rights: Rights,
-        /// Attributes of what is made. COMPRESSED says: if the directory is.
+        /// Attributes of what is made. COMPRESSED says: if the directory is. INTEGRITY_STREAM is for
+        /// storages that keep [`Integrity`], and a directory that has it passes it on anyway.
         attributes: FileAttributes,
         /// Open a symbolic link or reparse point itself instead of what it points to.
         no_follow: bool,
@@ -417,6 +422,20 @@ pub enum Job {
         /// REPARSE_DATA_BUFFER or REPARSE_GUID_DATA_BUFFER, [MS-FSCC] 2.1.2; at most 16 KiB.
         data: Option<Bytes>,
     },
+    /// How the data of a file is protected. Ends with [`Done::Integrity`]; [`NtStatus::NOT_SUPPORTED`]
+    /// where that is not kept.
+    Integrity {
+        /// The file or directory, or one of its streams.
+        handle: Handle,
+    },
+    /// Protects the data of a file otherwise: INTEGRITY_STREAM is then one of its attributes, or is not.
+    /// Ends with [`Done::Nothing`].
+    SetIntegrity {
+        /// The file or directory, or one of its streams.
+        handle: Handle,
+        /// How.
+        integrity: Integrity,
+    },
     /// Frees a range, which then reads as zeros. Ends with [`Done::Nothing`].
     Zero {
         /// Which.
@@ -499,6 +518,15 @@ pub enum Done {
     Reparse(Bytes),
     /// See [`Job::Read`].
     Read(MessageBuffer),
+    /// See [`Job::Integrity`].
+    Integrity {
+        /// How the data is protected.
+        integrity: Integrity,
+        /// Bytes that have one checksum.
+        chunk: u32,
+        /// Bytes of a cluster.
+        cluster: u32,
+    },
     /// Bytes written or copied.
     Written(u64),
     /// See [`Job::Stat`].

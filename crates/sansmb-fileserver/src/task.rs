@@ -9,7 +9,7 @@ use crate::{
     create::{Creating, access::Found},
     directory::Query,
     info::{QueryEas, QueryFile, QueryFs, QuerySecurity, Renaming, SetFile, StreamRenaming},
-    ioctl::{Asking, Compressing, Copying, Ranging, Reparsing, Sharing, Sparsing, Trimming},
+    ioctl::{Asking, Compressing, Copying, Protecting, Ranging, Reparsing, Sharing, Sparsing, Trimming},
     opens::OpenId,
     persistent::Restoring,
     storage::Metadata,
@@ -88,6 +88,7 @@ pub(crate) enum Step {
     Share(Box<Sharing>),
     Reparse(Box<Reparsing>),
     Compress(Box<Compressing>),
+    Protect(Box<Protecting>),
     Trim(Box<Trimming>),
     Ask(Box<Asking>),
     /// Times that a client froze are put back; the answer waits for it.

@@ -204,6 +204,7 @@ impl<T: Tree> ReadOnly<T> {
             | Job::SetExtendedAttributes { .. }
             | Job::Copy { .. }
             | Job::Share { .. }
+            | Job::SetIntegrity { .. }
             | Job::SetReparse { .. }
             | Job::Zero { .. } => Err(NtStatus::MEDIA_WRITE_PROTECTED),
             _ => Err(NtStatus::NOT_SUPPORTED),

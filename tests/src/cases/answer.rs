@@ -2,7 +2,10 @@
 
 use sansmb::wire::{
     fscc::*,
-    fsctl::{FileLevelTrimOutput, FileRanges, NetworkInterfaces, SnapshotArray, ValidateNegotiateResponse},
+    fsctl::{
+        FileLevelTrimOutput, FileRanges, IntegrityInfo, NetworkInterfaces, SnapshotArray,
+        ValidateNegotiateResponse,
+    },
     *,
 };
 
@@ -177,6 +180,13 @@ fn ioctl(body: &IoctlResponse<'_>, out: &mut Seen) -> Result<(), String> {
                 "ranges",
                 show_list(ranges.0.iter().map(|range| format!("{}+{}", range.offset, range.length))),
             );
+        }
+        CtlCode::GET_INTEGRITY_INFORMATION => {
+            let info = IntegrityInfo::decode(body.output).map_err(wrong)?;
+            put("checksum", info.checksum_algorithm.show());
+            put("flags", info.flags.show());
+            put("chunk", info.checksum_chunk_size.show());
+            put("cluster", info.cluster_size.show());
         }
         CtlCode::FILE_LEVEL_TRIM => {
             let done = FileLevelTrimOutput::decode(body.output).map_err(wrong)?;

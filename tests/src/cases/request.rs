@@ -2,7 +2,8 @@
 
 use sansmb::wire::{
     fsctl::{
-        DuplicateExtents, FileLevelTrim, FileRange, ResiliencyRequest, ValidateNegotiateRequest, ZeroData,
+        DuplicateExtents, FileLevelTrim, FileRange, IntegrityFlags, ResiliencyRequest, SetIntegrity,
+        ValidateNegotiateRequest, ZeroData,
     },
     *,
 };
@@ -235,6 +236,12 @@ fn ioctl(header: &Header, given: &mut Given) -> Result<Vec<u8>, String> {
             .to_vec()
         }
         CtlCode::LMR_REQUEST_RESILIENCY => ResiliencyRequest { timeout: given.need("timeout")? }.to_vec(),
+        CtlCode::SET_INTEGRITY_INFORMATION => SetIntegrity {
+            checksum_algorithm: given.need("checksum")?,
+            flags: given.or("flags", IntegrityFlags::empty())?,
+            ..Default::default()
+        }
+        .to_vec(),
         CtlCode::SET_ZERO_DATA => {
             let (file_offset, beyond_final_zero) = (given.need("from")?, given.need("to")?);
             ZeroData { file_offset, beyond_final_zero }.to_vec()

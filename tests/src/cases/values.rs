@@ -2,7 +2,7 @@
 
 use sansmb::wire::{
     fscc::{FileInfoClass, FsInfoClass, NotifyAction},
-    fsctl::InterfaceCapability,
+    fsctl::{ChecksumType, IntegrityFlags, InterfaceCapability},
     *,
 };
 
@@ -97,6 +97,7 @@ flags!(
     SecurityInformation,
     CompressionFlags,
     InterfaceCapability,
+    IntegrityFlags,
     LeaseBreakFlags
 );
 
@@ -146,6 +147,7 @@ names! {
     HashAlgorithm: 0..=8;
     CompressionAlgorithm: 0..=8;
     RdmaTransformId: 0..=8;
+    ChecksumType: 0..=2;
     CtlCode: [
         CtlCode::VALIDATE_NEGOTIATE_INFO,
         CtlCode::LMR_REQUEST_RESILIENCY,

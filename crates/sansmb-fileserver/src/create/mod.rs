@@ -234,6 +234,10 @@ impl FileServer {
             FileAttributes::COMPRESSED,
             compresses && !wish.options.contains(CreateOptions::NO_COMPRESSION),
         );
+        let integrity = creating.share.traits.features.integrity;
+        if integrity {
+            attributes |= wish.attributes & FileAttributes::INTEGRITY_STREAM;
+        }
         let job = Job::Open {
             path: wish.path.clone(),
             want: wish.want,

@@ -162,6 +162,7 @@ fn attributes(share: &Share, read_only: bool) -> FsAttributes {
         (FsAttributes::SUPPORTS_SPARSE_FILES, features.sparse),
         (FsAttributes::SUPPORTS_BLOCK_REFCOUNTING, features.block_sharing),
         (FsAttributes::FILE_COMPRESSION, features.compression),
+        (FsAttributes::SUPPORT_INTEGRITY_STREAMS, features.integrity),
         (FsAttributes::SUPPORTS_REPARSE_POINTS, features.reparse_points),
         (FsAttributes::SUPPORTS_HARD_LINKS, features.hard_links),
         (FsAttributes::NAMED_STREAMS, share.named_streams()),

@@ -3,6 +3,7 @@
 pub(crate) mod compression;
 mod copy;
 mod data;
+mod integrity;
 mod interfaces;
 mod reparse;
 mod share;
@@ -12,6 +13,7 @@ mod volume;
 pub(crate) use compression::Compressing;
 pub(crate) use copy::Copying;
 pub(crate) use data::{Ranging, Sparsing};
+pub(crate) use integrity::Protecting;
 pub(crate) use reparse::Reparsing;
 use sansmb::{
     server::{Failure, Reply, Request, Token, op},
@@ -40,11 +42,10 @@ const WITHOUT_OPEN: [CtlCode; 4] = [
 
 /// Codes that Windows hands on to the file system, [MS-SMB2] 3.3.5.15 and its note, and that nothing is
 /// done about here.
-const OTHERS: [CtlCode; 33] = [
+const OTHERS: [CtlCode; 30] = [
     CtlCode::DELETE_OBJECT_ID,
     CtlCode::FILESYSTEM_GET_STATISTICS,
     CtlCode::FIND_FILES_BY_SID,
-    CtlCode::GET_INTEGRITY_INFORMATION,
     CtlCode::GET_REFS_VOLUME_DATA,
     CtlCode::GET_RETRIEVAL_POINTERS,
     CtlCode::GET_RETRIEVAL_POINTERS_AND_REFCOUNT,
@@ -64,8 +65,6 @@ const OTHERS: [CtlCode; 33] = [
     CtlCode::REFS_STREAM_SNAPSHOT_MANAGEMENT,
     CtlCode::SET_DEFECT_MANAGEMENT,
     CtlCode::SET_ENCRYPTION,
-    CtlCode::SET_INTEGRITY_INFORMATION,
-    CtlCode::SET_INTEGRITY_INFORMATION_EX,
     CtlCode::SET_OBJECT_ID_EXTENDED,
     CtlCode::SET_ZERO_ON_DEALLOCATION,
     CtlCode::STORAGE_QOS_CONTROL,
@@ -168,6 +167,10 @@ impl FileServer {
             CtlCode::FILE_LEVEL_TRIM => self.trim(id, token, body.input, echo),
             CtlCode::GET_COMPRESSION => self.get_compression(id, token, echo),
             CtlCode::SET_COMPRESSION => self.set_compression(id, token, body.input, echo),
+            CtlCode::GET_INTEGRITY_INFORMATION => self.get_integrity(id, token, echo),
+            CtlCode::SET_INTEGRITY_INFORMATION | CtlCode::SET_INTEGRITY_INFORMATION_EX => {
+                self.set_integrity(id, token, body.input, echo);
+            }
             // Allowed, and nothing that this file system has.
             code if OTHERS.contains(&code) => self.fail(token, NtStatus::INVALID_DEVICE_REQUEST),
             _ => self.fail(token, NtStatus::NOT_SUPPORTED),

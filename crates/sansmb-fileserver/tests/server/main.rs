@@ -9,6 +9,7 @@ mod dying;
 mod eas;
 mod extents;
 mod info;
+mod integrity;
 mod interfaces;
 mod io;
 mod ioctl;

@@ -191,6 +191,7 @@ impl LocalDir {
                 sparse: true,
                 block_sharing: !options.read_only && shares_blocks(root.fd()),
                 compression: false,
+                integrity: false,
                 reparse_points: true,
                 hard_links: true,
             },

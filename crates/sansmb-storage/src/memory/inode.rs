@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, RwLock, atomic::AtomicU32, atomic::Ordering};
 
 use bytes::Bytes;
-use sansmb::wire::{FileAttributes, FileTime, NtStatus};
-use sansmb_fileserver::storage::{Assigned, Changes, Metadata, NodeId, Rights, Security, SecurityChange};
+use sansmb::wire::{FileAttributes, FileTime, NtStatus, fsctl::ChecksumType};
+use sansmb_fileserver::storage::{
+    Assigned, Changes, Integrity, Metadata, NodeId, Rights, Security, SecurityChange,
+};
 
 use super::{
     chunks::{BLOCK, Chunks, Usage},
@@ -30,6 +32,8 @@ pub(super) struct Inode {
     times: Mutex<Times>,
     /// Who may do what, if anything is to be said.
     security: Mutex<Option<Assigned>>,
+    /// What was said about checksums. Memory needs none: nothing is computed.
+    integrity: Mutex<Integrity>,
     /// What it holds as a reparse point.
     reparse: Mutex<Option<Bytes>>,
     pub(super) usage: Arc<Usage>,
@@ -69,6 +73,7 @@ impl Inode {
                 attributes: settable(attributes),
             }),
             security: Mutex::new(security),
+            integrity: Mutex::default(),
             reparse: Mutex::default(),
             usage: Arc::clone(usage),
         })
@@ -76,6 +81,23 @@ impl Inode {
 
     pub(super) fn is_compressed(&self) -> bool {
         lock(&self.times).attributes.contains(FileAttributes::COMPRESSED)
+    }
+
+    pub(super) fn integrity(&self) -> Integrity {
+        *lock(&self.integrity)
+    }
+
+    pub(super) fn set_integrity(&self, integrity: Integrity, now: FileTime) {
+        *lock(&self.integrity) = integrity;
+        self.changed(now);
+    }
+
+    /// It is new: it has what its directory has, or what its attributes ask for, [MS-FSA] 2.1.5.1.1.
+    pub(super) fn inherit(&self, mut directory: Integrity, asked: FileAttributes) {
+        if !directory.is_on() && asked.contains(FileAttributes::INTEGRITY_STREAM) {
+            directory.algorithm = ChecksumType::CRC32;
+        }
+        *lock(&self.integrity) = directory;
     }
 
     pub(super) fn reparse(&self) -> Option<Bytes> {
@@ -122,7 +144,10 @@ impl Inode {
             changed: times.changed,
             length,
             allocated: allocated.next_multiple_of(BLOCK),
-            attributes: shown(times.attributes, self.directory, reparse_tag != 0),
+            attributes: with_integrity(
+                shown(times.attributes, self.directory, reparse_tag != 0),
+                self.integrity().is_on(),
+            ),
             links: self.links.load(Ordering::Relaxed),
             reparse_tag,
             ea_size: lock(&self.attributes).size(),
@@ -149,6 +174,15 @@ impl Inode {
         times.written = changes.written.unwrap_or(times.written);
         times.attributes = changes.attributes.map_or(times.attributes, settable);
     }
+}
+
+/// Attributes that say whether there are checksums.
+pub(super) fn with_integrity(mut attributes: FileAttributes, on: bool) -> FileAttributes {
+    if on {
+        attributes.remove(FileAttributes::NORMAL);
+    }
+    attributes.set(FileAttributes::INTEGRITY_STREAM, on);
+    attributes
 }
 
 /// Capacity that a descriptor takes.

@@ -103,6 +103,7 @@ impl Memory {
                     sparse: true,
                     block_sharing: true,
                     compression: true,
+                    integrity: true,
                     reparse_points: true,
                     hard_links: true,
                 },
@@ -167,6 +168,15 @@ impl Memory {
             Job::Security { handle } => Ok(Done::Security(self.get(handle)?.inode.security())),
             Job::ChangeSecurity { handle, change } => {
                 self.get(handle)?.inode.change_security(&change, self.now())?;
+                Ok(Done::Nothing)
+            }
+            Job::Integrity { handle } => {
+                let integrity = self.get(handle)?.inode.integrity();
+                let block = BLOCK as u32;
+                Ok(Done::Integrity { integrity, chunk: block, cluster: block })
+            }
+            Job::SetIntegrity { handle, integrity } => {
+                self.get(handle)?.inode.set_integrity(integrity, self.now());
                 Ok(Done::Nothing)
             }
             Job::GetReparse { handle } => {
@@ -265,7 +275,9 @@ impl Memory {
                         if names.inode(dir).is_none_or(|dir| !dir.is_compressed()) {
                             attributes.remove(FileAttributes::COMPRESSED);
                         }
+                        let inherited = names.inode(dir).map(|dir| dir.integrity()).unwrap_or_default();
                         let inode = Inode::new(number, directory, attributes, security, now, &self.usage)?;
+                        inode.inherit(inherited, attributes);
                         let child =
                             Child { name: Arc::clone(name), inode: Arc::new(inode), link: Arc::default() };
                         names.insert(dir, child.clone(), now);

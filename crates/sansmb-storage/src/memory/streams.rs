@@ -14,7 +14,7 @@ use sansmb_fileserver::storage::{
 use super::{
     Memory,
     chunks::{BLOCK, Chunks, Usage},
-    inode::{Inode, OVERHEAD, Opened},
+    inode::{Inode, OVERHEAD, Opened, with_integrity},
     read,
 };
 use crate::{attributes::shown, fold, slab::lock, streams::check_stream_name};
@@ -48,7 +48,10 @@ impl Stream {
             node: NodeId { stream: self.number, ..file.node },
             length: data.length(),
             allocated: data.allocated().next_multiple_of(BLOCK),
-            attributes: shown(file.attributes.difference(FileAttributes::NORMAL), false, false),
+            attributes: with_integrity(
+                shown(file.attributes.difference(FileAttributes::NORMAL), false, false),
+                file.attributes.contains(FileAttributes::INTEGRITY_STREAM),
+            ),
             ..file
         }
     }

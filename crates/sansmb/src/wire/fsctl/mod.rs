@@ -7,6 +7,7 @@
 mod attributes;
 mod copychunk;
 mod dfs;
+mod integrity;
 mod network_interface;
 mod pipe;
 mod ranges;
@@ -25,6 +26,7 @@ pub use dfs::{
     DfsReferral, DfsReferralFlags, DfsReferralRequest, DfsReferralRequestEx, DfsReferralResponse,
     DfsReferralTarget, DfsReferrals, DfsResponseFlags,
 };
+pub use integrity::{ChecksumType, IntegrityFlags, IntegrityInfo, SetIntegrity, SetIntegrityEx};
 pub use network_interface::{InterfaceCapability, NetworkInterfaceInfo, NetworkInterfaces, SocketAddress};
 pub use pipe::{PipePeek, PipeWait};
 pub use ranges::{

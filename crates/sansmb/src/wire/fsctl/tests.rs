@@ -295,6 +295,24 @@ fn snapshots_are_listed() {
 }
 
 #[test]
+fn integrity_is_told_and_set() {
+    let info = IntegrityInfo {
+        checksum_algorithm: ChecksumType::CRC64,
+        flags: IntegrityFlags::CHECKSUM_ENFORCEMENT_OFF,
+        checksum_chunk_size: 4096,
+        cluster_size: 65536,
+        ..IntegrityInfo::default()
+    };
+    let bytes = [2, 0, 0, 0, 1, 0, 0, 0, 0, 16, 0, 0, 0, 0, 1, 0];
+    assert_eq!((info.to_vec(), IntegrityInfo::decode(&bytes)), (bytes.to_vec(), Ok(info)));
+    let set = SetIntegrity { checksum_algorithm: ChecksumType::UNCHANGED, ..SetIntegrity::default() };
+    assert_eq!(set.to_vec(), [0xFF, 0xFF, 0, 0, 0, 0, 0, 0]);
+    let ex = SetIntegrityEx { enable_integrity: true, version: 1, ..SetIntegrityEx::default() };
+    assert_eq!(ex.to_vec(), [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(SetIntegrityEx::decode(&ex.to_vec()), Ok(ex));
+}
+
+#[test]
 fn set_sparse_without_a_buffer_means_yes() {
     assert!(SetSparse::decode(&[]).unwrap().set_sparse);
     assert!(!SetSparse::decode(&[0]).unwrap().set_sparse);
