@@ -44,6 +44,12 @@ impl<'a> Servers<'a> {
         Ok(share)
     }
 
+    /// The share of an URL over a connection of its own.
+    pub(crate) async fn share_anew(&mut self, url: &SmbUrl) -> Result<Share> {
+        let session = self.log_on(&url.server).await?;
+        session.share(&url.share).await.about(url.with_path(String::new()))
+    }
+
     /// A session on a server.
     pub(crate) async fn session(&mut self, server: &ServerUrl) -> Result<Session> {
         if let Some((_, session)) = self.sessions.iter().find(|(known, _)| known == server) {

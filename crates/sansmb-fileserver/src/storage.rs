@@ -580,7 +580,8 @@ pub struct Metadata {
     pub links: u32,
     /// Reparse tag, or zero.
     pub reparse_tag: u32,
-    /// What the extended attributes come to: see [`packed_size`].
+    /// What the extended attributes come to: see [`packed_size`]. Nobody asks for it when a file is
+    /// opened, so that it may be zero there.
     pub ea_size: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Sockets of tokio.
 
 use std::{
-    io::{self, IoSlice},
+    io::{self, IoSlice, Read},
     net::{Shutdown, SocketAddr},
     task::{Context, Poll, ready},
     time::Duration,
@@ -9,7 +9,10 @@ use std::{
 
 use sansmb_async::{Listener, Socket, runtime::give_up_after};
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::Interest,
+    net::{TcpListener, TcpStream},
+};
 
 /// A TCP connection of tokio.
 #[derive(Debug)]
@@ -41,7 +44,17 @@ impl Socket for TokioSocket {
     }
 
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buf)
+        // Less than there is room for: there is no more, and need not be asked for. tokio waits for the
+        // next event once it hears that a call would block.
+        let mut short = None;
+        let result = self.0.try_io(Interest::READABLE, || match (&*SockRef::from(&self.0)).read(buf)? {
+            got if cfg!(unix) && got > 0 && got < buf.len() => {
+                short = Some(got);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            got => Ok(got),
+        });
+        short.map_or(result, Ok)
     }
 
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -12,10 +12,10 @@ use std::{
 
 use sansmb::{
     server::{Channel, ConnId},
-    time::Instant,
+    time::{Instant, Now},
 };
 
-use super::shared::{Batch, Inbox, Mail, Shared};
+use super::shared::{Batch, Completions, Inbox, Mail, Shared};
 use crate::{Runtime, Socket};
 
 /// A client that has other connections, and does not even acknowledge the bytes of a notice for so long, is
@@ -38,7 +38,14 @@ pub(crate) struct Connection<R: Runtime> {
     timer: Option<(Instant, R::Sleep)>,
     /// The transport gives up soon when the client does not acknowledge.
     hurried: bool,
+    /// Answers and orders for this connection, jobs that were done for it, and what came of a turn at the
+    /// shared tables: empty between turns, but for memory.
+    mail: VecDeque<Mail>,
     own: VecDeque<Mail>,
+    done: Completions,
+    batch: Batch,
+    /// When the bytes came that were read last, until somebody wanted to know.
+    read_at: Option<Now>,
 }
 
 impl<R: Runtime> Drop for Connection<R> {
@@ -47,17 +54,20 @@ impl<R: Runtime> Drop for Connection<R> {
         self.channel.eof();
         self.inbox.close();
         let now = self.shared.clock.now();
-        let batch = self.shared.admit(&mut self.channel, now);
+        let mut batch = Batch::default();
+        self.shared.admit(&mut self.channel, now, &mut batch);
         let mut own = VecDeque::new();
         self.shared.unregister(self.conn);
-        self.shared.carry_out(batch, None, &mut own);
+        self.shared.carry_out(&mut batch, None, &mut own);
         // What others had for it, and nobody will post any more.
-        let orders = self.inbox.take().into_iter().filter_map(|mail| match mail {
+        let (mut mail, mut done) = (VecDeque::new(), Completions::new());
+        self.inbox.take(&mut mail, &mut done);
+        let orders = mail.into_iter().filter_map(|mail| match mail {
             Mail::Order(order) => Some(order),
             Mail::Response(_) => None,
         });
-        let batch = self.shared.undelivered(self.conn, orders);
-        self.shared.carry_out(batch, None, &mut own);
+        self.shared.undelivered(self.conn, orders, &mut batch);
+        self.shared.carry_out(&mut batch, None, &mut own);
         self.shared.turn_orphans();
     }
 }
@@ -75,13 +85,18 @@ impl<R: Runtime> Connection<R> {
             channel,
             timer: None,
             hurried: false,
+            mail: VecDeque::new(),
             own: VecDeque::new(),
+            done: Completions::new(),
+            batch: Batch::default(),
+            read_at: None,
         }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.inbox.watch(cx);
+        self.inbox.attend(cx);
         for _ in 0..ROUNDS {
+            let read = self.read(cx);
             let worked = self.work();
             let wrote = self.transmit(cx);
             if self.channel.is_finished() {
@@ -91,8 +106,7 @@ impl<R: Runtime> Connection<R> {
             if self.shared.stopping() && self.channel.outstanding_work() == 0 && self.channel.queued() == 0 {
                 return Poll::Ready(());
             }
-            let read = self.read(cx);
-            if !(worked || wrote || read) {
+            if !(worked || wrote || read) && self.inbox.rest() {
                 return self.watch_time(cx);
             }
         }
@@ -104,34 +118,40 @@ impl<R: Runtime> Connection<R> {
     fn work(&mut self) -> bool {
         let mut worked = false;
         loop {
-            let mut mail = std::mem::take(&mut self.own);
-            mail.append(&mut self.inbox.take());
+            // What it has for itself is older.
+            let mut mail = std::mem::replace(&mut self.own, std::mem::take(&mut self.mail));
+            self.inbox.take(&mut self.mail, &mut self.done);
+            mail.append(&mut self.mail);
             let mut busy = !mail.is_empty();
-            for mail in mail {
+            for mail in mail.drain(..) {
                 match mail {
                     Mail::Order(order) => {
                         if let Err(order) = self.channel.apply(order) {
-                            let batch = self.shared.undelivered(self.conn, [order]);
-                            self.carry_out(batch);
+                            self.shared.undelivered(self.conn, [order], &mut self.batch);
+                            self.carry_out();
                         }
                         self.hurry();
                     }
                     Mail::Response(response) if response.needs_sessions() => {
-                        let now = self.shared.clock.now();
-                        let batch = self.shared.deliver(response, &mut self.channel, now);
-                        self.carry_out(batch);
+                        let now = self.now();
+                        self.shared.deliver(response, &mut self.channel, now, &mut self.batch);
+                        self.carry_out();
                     }
                     Mail::Response(response) => response.deliver(&mut self.channel),
                 }
             }
+            self.mail = mail;
             if self.channel.has_inbound() {
-                let batch = self.shared.admit(&mut self.channel, self.shared.clock.now());
-                self.carry_out(batch);
+                let now = self.now();
+                self.shared.admit(&mut self.channel, now, &mut self.batch);
+                self.carry_out();
                 self.channel.verify_claims();
                 busy = true;
             }
-            if let Some(batch) = self.shared.complete(self.shared.clock.now()) {
-                self.carry_out(batch);
+            if !self.done.is_empty() {
+                let now = self.now();
+                self.shared.complete(&mut self.done, now, &mut self.batch);
+                self.carry_out();
                 busy = true;
             }
             if !busy {
@@ -139,6 +159,11 @@ impl<R: Runtime> Connection<R> {
             }
             worked = true;
         }
+    }
+
+    /// This moment, for what has to do with the bytes that were just read the one when they came.
+    fn now(&mut self) -> Now {
+        self.read_at.take().unwrap_or_else(|| self.shared.clock.now())
     }
 
     /// Has the transport give up sooner, or no sooner than usual, as the notices that are under way want it.
@@ -150,8 +175,8 @@ impl<R: Runtime> Connection<R> {
         }
     }
 
-    fn carry_out(&mut self, batch: Batch) {
-        self.shared.carry_out(batch, Some((self.conn, &self.inbox)), &mut self.own);
+    fn carry_out(&mut self) {
+        self.shared.carry_out(&mut self.batch, Some((self.conn, &self.inbox)), &mut self.own);
     }
 
     /// Writes what the socket takes; whether it took anything.
@@ -185,6 +210,7 @@ impl<R: Runtime> Connection<R> {
 
     /// Reads once; whether that changed anything.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        self.read_at = None;
         while self.channel.wants_read() {
             if self.socket.poll_readable(cx).is_pending() {
                 return false;
@@ -193,6 +219,7 @@ impl<R: Runtime> Connection<R> {
                 Ok(0) => self.channel.eof(),
                 Ok(n) => {
                     let now = self.shared.clock.now();
+                    self.read_at = Some(now);
                     self.channel.received(n, now);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
@@ -209,7 +236,8 @@ impl<R: Runtime> Connection<R> {
         loop {
             let due = [self.channel.poll_timeout(), self.shared.poll_timeout()].into_iter().flatten().min();
             let Some(due) = due else { return Poll::Pending };
-            if self.timer.as_ref().is_none_or(|(at, _)| *at != due) {
+            // One that rings too early costs less than setting it anew for every request.
+            if self.timer.as_ref().is_none_or(|(at, _)| *at > due) {
                 let left = due.since(self.shared.clock.now().mono);
                 self.timer = Some((due, self.runtime.sleep(left)));
             }
@@ -220,8 +248,8 @@ impl<R: Runtime> Connection<R> {
             self.timer = None;
             let now = self.shared.clock.now();
             self.channel.handle_timeout(now);
-            let batch = self.shared.handle_timeout(now);
-            self.carry_out(batch);
+            self.shared.handle_timeout(now, &mut self.batch);
+            self.carry_out();
             cx.waker().wake_by_ref();
         }
     }

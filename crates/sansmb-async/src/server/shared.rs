@@ -25,12 +25,11 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<ServerConfig>,
     core: Mutex<Core>,
     inboxes: Mutex<HashMap<ConnId, Arc<Inbox>>>,
-    completions: Completions,
     pub(crate) clock: Clock,
     next_conn: AtomicU64,
     stopping: AtomicBool,
-    /// The accept task.
-    keeper: Arc<Mutex<Option<Waker>>>,
+    /// The accept task's, which takes in what was done for connections that are gone.
+    keeper: Arc<Inbox>,
 }
 
 /// How a server is doing.
@@ -48,23 +47,33 @@ pub(crate) struct Core {
     pub(crate) files: FileServer,
 }
 
-/// Outcomes of jobs that nobody has taken in yet.
-type Completions = Arc<Mutex<VecDeque<(JobId, Completed)>>>;
-
 /// The outcome of a job.
 #[derive(Debug)]
-enum Completed {
+pub(crate) enum Completed {
     Storage(Outcome),
     Store(StoreOutcome),
 }
 
-/// What other tasks have for a connection.
+/// Outcomes of jobs that nobody has taken in yet.
+pub(crate) type Completions = VecDeque<(JobId, Completed)>;
+
+/// What others have for a task, and the jobs that were done for it.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    queue: Mutex<VecDeque<Mail>>,
-    waker: Mutex<Option<Waker>>,
-    /// Nobody reads it any more.
-    closed: AtomicBool,
+    contents: Mutex<Contents>,
+    /// Gets what is done once nobody reads this one any more.
+    heir: Option<Arc<Self>>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    mail: VecDeque<Mail>,
+    done: Completions,
+    waker: Option<Waker>,
+    /// The task runs and looks once more before it rests: a job that is done while it is submitted,
+    /// as most are, wakes nobody.
+    attended: bool,
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -80,33 +89,83 @@ enum ToDo {
 }
 
 /// What came of a turn at the shared tables, in its order: a notice must not overtake the answer that
-/// gave what it takes away.
+/// gave what it takes away. It is kept from one turn to the next for the memory that it has.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    events: VecDeque<Event>,
     todo: Vec<ToDo>,
 }
 
 impl Inbox {
-    pub(crate) fn take(&self) -> VecDeque<Mail> {
-        std::mem::take(&mut lock(&self.queue))
+    /// The task runs: what comes does not wake it before it rests.
+    pub(crate) fn attend(&self, cx: &Context<'_>) {
+        let mut contents = lock(&self.contents);
+        contents.attended = true;
+        contents.watch(cx);
     }
 
-    pub(crate) fn watch(&self, cx: &Context<'_>) {
-        *lock(&self.waker) = Some(cx.waker().clone());
+    /// Moves what came into `mail` and `done`, which are empty.
+    pub(crate) fn take(&self, mail: &mut VecDeque<Mail>, done: &mut Completions) {
+        let mut contents = lock(&self.contents);
+        std::mem::swap(&mut contents.mail, mail);
+        std::mem::swap(&mut contents.done, done);
+    }
+
+    /// Whether nothing came that was not taken: then the task is woken by what comes next.
+    pub(crate) fn rest(&self) -> bool {
+        let mut contents = lock(&self.contents);
+        contents.attended = !contents.mail.is_empty() || !contents.done.is_empty();
+        !contents.attended
     }
 
     fn post(&self, mail: Mail) {
-        lock(&self.queue).push_back(mail);
-        self.wake();
+        let mut contents = lock(&self.contents);
+        contents.mail.push_back(mail);
+        wake(contents);
     }
 
-    /// After this, jobs that complete are left to the accept task.
+    fn complete(&self, id: JobId, outcome: Completed) {
+        let mut contents = lock(&self.contents);
+        match &self.heir {
+            Some(heir) if contents.closed => {
+                drop(contents);
+                heir.complete(id, outcome);
+            }
+            _ => {
+                contents.done.push_back((id, outcome));
+                wake(contents);
+            }
+        }
+    }
+
+    /// After this, what is done is left to the accept task.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        let mut contents = lock(&self.contents);
+        contents.closed = true;
+        let done = std::mem::take(&mut contents.done);
+        drop(contents);
+        if let Some(heir) = self.heir.as_ref().filter(|_| !done.is_empty()) {
+            let mut contents = lock(&heir.contents);
+            contents.done.extend(done);
+            wake(contents);
+        }
     }
 
+    /// Wakes the task, or has it run once more.
     fn wake(&self) {
-        wake(&self.waker);
+        let waker = lock(&self.contents).waker.clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Contents {
+    fn watch(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
     }
 }
 
@@ -116,7 +175,6 @@ impl Shared {
             config,
             core: Mutex::new(Core { sessions: Sessions::new(), files }),
             inboxes: Mutex::default(),
-            completions: Completions::default(),
             clock,
             next_conn: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
@@ -128,7 +186,7 @@ impl Shared {
         self.stopping.store(true, Ordering::SeqCst);
         let inboxes: Vec<_> = lock(&self.inboxes).values().cloned().collect();
         inboxes.iter().for_each(|inbox| inbox.wake());
-        wake(&self.keeper);
+        self.keeper.wake();
     }
 
     pub(crate) fn stopping(&self) -> bool {
@@ -137,7 +195,7 @@ impl Shared {
 
     /// Whether the server stops; otherwise the accept task is woken when it does.
     pub(crate) fn watch_stop(&self, cx: &Context<'_>) -> bool {
-        *lock(&self.keeper) = Some(cx.waker().clone());
+        lock(&self.keeper.contents).watch(cx);
         self.stopping()
     }
 
@@ -148,47 +206,40 @@ impl Shared {
 
     pub(crate) fn register(&self) -> (ConnId, Arc<Inbox>) {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Inbox { heir: Some(self.keeper.clone()), ..Inbox::default() });
         lock(&self.inboxes).insert(conn, inbox.clone());
         (conn, inbox)
     }
 
     pub(crate) fn unregister(&self, conn: ConnId) {
         lock(&self.inboxes).remove(&conn);
-        wake(&self.keeper);
+        self.keeper.wake();
     }
 
     /// Takes in what arrived on `channel`.
-    pub(crate) fn admit(&self, channel: &mut Channel, now: Now) -> Batch {
-        let mut events = VecDeque::new();
+    pub(crate) fn admit(&self, channel: &mut Channel, now: Now, batch: &mut Batch) {
         let mut core = lock(&self.core);
-        core.sessions.admit(channel, &mut events);
-        self.handle(&mut core, events, now)
+        core.sessions.admit(channel, &mut batch.events);
+        core.handle(now, batch);
     }
 
     /// Delivers an answer that makes or ends sessions or trees.
-    pub(crate) fn deliver(&self, response: Response, channel: &mut Channel, now: Now) -> Batch {
-        let mut events = VecDeque::new();
+    pub(crate) fn deliver(&self, response: Response, channel: &mut Channel, now: Now, batch: &mut Batch) {
         let mut core = lock(&self.core);
-        let Core { sessions, .. } = &mut *core;
-        response.deliver_with(sessions, channel, &mut events);
-        self.handle(&mut core, events, now)
+        response.deliver_with(&mut core.sessions, channel, &mut batch.events);
+        core.handle(now, batch);
     }
 
-    /// Takes in the outcomes of jobs, whoever asked for them; `None` when there are none.
-    pub(crate) fn complete(&self, now: Now) -> Option<Batch> {
-        let done = std::mem::take(&mut *lock(&self.completions));
-        if done.is_empty() {
-            return None;
-        }
+    /// Takes in the outcomes of jobs.
+    pub(crate) fn complete(&self, done: &mut Completions, now: Now, batch: &mut Batch) {
         let mut core = lock(&self.core);
-        for (id, outcome) in done {
+        for (id, outcome) in done.drain(..) {
             match outcome {
                 Completed::Storage(outcome) => core.files.complete(id, outcome, now),
                 Completed::Store(outcome) => core.files.stored(id, outcome, now),
             }
         }
-        Some(Self::batch(&mut core, now))
+        core.drain(now, batch);
     }
 
     /// When the file server's next time-out is due.
@@ -196,41 +247,16 @@ impl Shared {
         lock(&self.core).files.poll_timeout()
     }
 
-    pub(crate) fn handle_timeout(&self, now: Now) -> Batch {
+    pub(crate) fn handle_timeout(&self, now: Now, batch: &mut Batch) {
         let mut core = lock(&self.core);
         core.files.handle_timeout(now);
-        Self::batch(&mut core, now)
-    }
-
-    fn handle(&self, core: &mut Core, events: VecDeque<Event>, now: Now) -> Batch {
-        for event in events {
-            core.files.handle(event, now, &mut OsRandom);
-        }
-        Self::batch(core, now)
-    }
-
-    fn batch(core: &mut Core, now: Now) -> Batch {
-        let mut batch = Batch::default();
-        loop {
-            while let Some((conn, order)) = core.sessions.poll_order() {
-                batch.todo.push(ToDo::Order(conn, order));
-            }
-            match core.files.poll_action() {
-                Some(Action::Break(notice)) => {
-                    if let Err(undelivered) = notice.deliver(&mut core.sessions) {
-                        core.files.break_undelivered(undelivered, now);
-                    }
-                }
-                Some(action) => batch.todo.push(ToDo::Action(action)),
-                None => return batch,
-            }
-        }
+        core.drain(now, batch);
     }
 
     /// Carries out a batch. Answers for `here` come back to the caller; others are posted.
     pub(crate) fn carry_out(
         &self,
-        batch: Batch,
+        batch: &mut Batch,
         here: Option<(ConnId, &Arc<Inbox>)>,
         own: &mut VecDeque<Mail>,
     ) {
@@ -244,7 +270,9 @@ impl Shared {
                 lost.push((conn, order));
             }
         };
-        for todo in batch.todo {
+        // The connection takes in what is done; for those that are gone, the accept task.
+        let inbox = here.map_or(&self.keeper, |(_, inbox)| inbox);
+        for todo in batch.todo.drain(..) {
             let action = match todo {
                 ToDo::Action(action) => action,
                 ToDo::Order(conn, order) => {
@@ -255,64 +283,92 @@ impl Shared {
             match action {
                 Action::Respond(response) => post(response.conn(), Mail::Response(response)),
                 Action::Job { storage, id, job } => {
-                    let done = self.completion(id, here.map(|(_, inbox)| inbox));
-                    storage.submit(job, Box::new(|outcome| done(Completed::Storage(outcome))));
+                    let inbox = inbox.clone();
+                    let done = move |outcome| inbox.complete(id, Completed::Storage(outcome));
+                    storage.submit(job, Box::new(done));
                 }
                 Action::Store { store, id, job } => {
-                    let done = self.completion(id, here.map(|(_, inbox)| inbox));
-                    store.submit(job, Box::new(|outcome| done(Completed::Store(outcome))));
+                    let inbox = inbox.clone();
+                    let done = move |outcome| inbox.complete(id, Completed::Store(outcome));
+                    store.submit(job, Box::new(done));
                 }
                 _ => {}
             }
         }
         // Every try is on another connection, so this ends.
         for (conn, order) in lost {
-            let batch = self.undelivered(conn, [order]);
+            self.undelivered(conn, [order], batch);
             self.carry_out(batch, here, own);
         }
     }
 
-    /// What brings the outcome of a job back.
-    fn completion(&self, id: JobId, inbox: Option<&Arc<Inbox>>) -> impl FnOnce(Completed) + Send + 'static {
-        let (completions, keeper) = (self.completions.clone(), self.keeper.clone());
-        let inbox = inbox.cloned();
-        move |outcome| {
-            lock(&completions).push_back((id, outcome));
-            // The connection takes it in; once it is gone, the accept task does.
-            match inbox.filter(|inbox| !inbox.closed.load(Ordering::SeqCst)) {
-                Some(inbox) => inbox.wake(),
-                None => wake(&keeper),
-            }
-        }
-    }
-
     /// Finds another way for orders that a connection did not carry out before it ended.
-    pub(crate) fn undelivered(&self, conn: ConnId, orders: impl IntoIterator<Item = Order>) -> Batch {
+    pub(crate) fn undelivered(
+        &self,
+        conn: ConnId,
+        orders: impl IntoIterator<Item = Order>,
+        batch: &mut Batch,
+    ) {
         let mut core = lock(&self.core);
         for order in orders {
             core.sessions.undelivered(conn, order);
         }
-        Self::batch(&mut core, self.clock.now())
+        core.drain(self.clock.now(), batch);
     }
 
     /// Does what is due where no connection does it.
     pub(crate) fn expire(&self) {
-        let batch = self.handle_timeout(self.clock.now());
-        self.carry_out(batch, None, &mut VecDeque::new());
+        let mut batch = Batch::default();
+        self.handle_timeout(self.clock.now(), &mut batch);
+        self.carry_out(&mut batch, None, &mut VecDeque::new());
     }
 
     /// Takes in what was completed for connections that are gone.
     pub(crate) fn turn_orphans(&self) {
-        let mut own = VecDeque::new();
-        while let Some(batch) = self.complete(self.clock.now()) {
-            self.carry_out(batch, None, &mut own);
+        let (mut batch, mut own) = (Batch::default(), VecDeque::new());
+        loop {
+            let (mut mail, mut done) = (VecDeque::new(), Completions::new());
+            self.keeper.take(&mut mail, &mut done);
+            if done.is_empty() {
+                return;
+            }
+            self.complete(&mut done, self.clock.now(), &mut batch);
+            self.carry_out(&mut batch, None, &mut own);
         }
     }
 }
 
-/// Wakes a task, which may run at once: not while its lock is held.
-fn wake(waker: &Mutex<Option<Waker>>) {
-    let waker = lock(waker).clone();
+impl Core {
+    /// Takes what the sessions made of requests.
+    fn handle(&mut self, now: Now, batch: &mut Batch) {
+        for event in batch.events.drain(..) {
+            self.files.handle(event, now, &mut OsRandom);
+        }
+        self.drain(now, batch);
+    }
+
+    fn drain(&mut self, now: Now, batch: &mut Batch) {
+        loop {
+            while let Some((conn, order)) = self.sessions.poll_order() {
+                batch.todo.push(ToDo::Order(conn, order));
+            }
+            match self.files.poll_action() {
+                Some(Action::Break(notice)) => {
+                    if let Err(undelivered) = notice.deliver(&mut self.sessions) {
+                        self.files.break_undelivered(undelivered, now);
+                    }
+                }
+                Some(action) => batch.todo.push(ToDo::Action(action)),
+                None => return,
+            }
+        }
+    }
+}
+
+/// Wakes the task of an inbox unless it runs. It may run at once: not while its lock is held.
+fn wake(contents: MutexGuard<'_, Contents>) {
+    let waker = if contents.attended { None } else { contents.waker.clone() };
+    drop(contents);
     if let Some(waker) = waker {
         waker.wake();
     }

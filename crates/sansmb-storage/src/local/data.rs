@@ -1,6 +1,6 @@
 //! Data of files.
 
-use std::io::IoSliceMut;
+use std::{io::IoSliceMut, os::fd::BorrowedFd};
 
 use rustix::{
     buffer::spare_capacity,
@@ -27,6 +27,11 @@ const TMPFS: u32 = 0x0102_1994;
 const RAMFS: u32 = 0x8584_58f6;
 /// Ranges that are told apart in one answer; what follows the last counts as data.
 const RANGES: usize = 4096;
+
+/// Whether a file system has nothing to wait for. Those that live in memory did not learn to say so.
+pub(super) fn is_in_memory(fd: BorrowedFd<'_>) -> bool {
+    fstatfs(fd).is_ok_and(|fs| [TMPFS, RAMFS].contains(&(fs.f_type as u32)))
+}
 
 impl Node {
     /// Reads where that cannot wait for a disk; gives the buffer back where it might.
@@ -108,9 +113,7 @@ impl Node {
         match preadv2(self.fd(), &mut [IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
             Ok(got) => Some(got),
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-                // Those that live in memory have nothing to wait for, and did not learn to say so.
-                let kind = fstatfs(self.fd()).map(|fs| fs.f_type);
-                let memory = kind.is_ok_and(|kind| [TMPFS, RAMFS].contains(&(kind as u32)));
+                let memory = is_in_memory(self.fd());
                 self.set_cache(if memory { Cache::Everything } else { Cache::Unknown });
                 None
             }

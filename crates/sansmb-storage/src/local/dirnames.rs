@@ -246,6 +246,9 @@ impl DirNames {
 
     /// Strikes out a name that was just removed from `dir`.
     pub(super) fn removed(&mut self, dir: BorrowedFd<'_>, disk: &[u8]) {
+        if self.stamp.is_none() && !self.too_many {
+            return;
+        }
         if self.shadows {
             return self.forget();
         }

@@ -3,12 +3,12 @@
 //! Which of them must be understood (NEED_EA) Linux cannot say; their names are kept in one of our
 //! own, `user.sansmb.need_ea`, with a NUL between them.
 
-use std::{ffi::CString, os::fd::BorrowedFd};
+use std::{borrow::Cow, ffi::CString, os::fd::BorrowedFd};
 
 use rustix::{
     buffer::spare_capacity,
     fs::{
-        FileType, XattrFlags, fgetxattr, fgetxattr_query, flistxattr, fremovexattr, fsetxattr, getxattr,
+        XattrFlags, fgetxattr, fgetxattr_query, flistxattr, fremovexattr, fsetxattr, getxattr,
         getxattr_query, listxattr, removexattr, setxattr,
     },
     io::{Errno, Result},
@@ -18,7 +18,7 @@ use sansmb_fileserver::storage::{ExtendedAttribute, merge_extended_attributes};
 
 use super::{
     errno::status,
-    kept::{beneath, descriptor},
+    kept::{self, Kept, descriptor},
     node::Node,
 };
 
@@ -41,7 +41,7 @@ pub(super) fn list(node: &Node) -> std::result::Result<Vec<ExtendedAttribute>, N
     if !node.is_file() && !node.is_directory() {
         return Ok(Vec::new());
     }
-    let on = On::new(node);
+    let on = On::node(node);
     let names = match on.names() {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(Vec::new()),
         other => other.map_err(status)?,
@@ -66,23 +66,23 @@ pub(super) fn list(node: &Node) -> std::result::Result<Vec<ExtendedAttribute>, N
     Ok(list)
 }
 
-/// What the attributes of a file come to. A file without any costs one call.
-pub(super) fn size(fd: BorrowedFd<'_>, path_only: bool, kind: FileType) -> u32 {
-    if !matches!(kind, FileType::RegularFile | FileType::Directory) {
-        return 0;
-    }
-    On { fd, path: path_only.then(|| descriptor(fd).into_bytes()) }.size()
+/// What is kept beside an open file or directory, and what its attributes come to. A file without any costs
+/// one call.
+pub(super) fn beside(fd: BorrowedFd<'_>, path_only: bool) -> (Option<Kept>, u32) {
+    let (kept, size) = On::new(fd, path_only).look();
+    (if kept { Kept::of(fd, path_only) } else { None }, size)
 }
 
-/// The same of a name in a directory that is no symbolic link.
-pub(super) fn size_at(dir: BorrowedFd<'_>, name: &[u8]) -> u32 {
-    On { fd: dir, path: Some(beneath(dir, name)) }.size()
+/// The same of a path that leads to no symbolic link.
+pub(super) fn beside_at(path: &[u8]) -> (Option<Kept>, u32) {
+    let (kept, size) = On::Path(path.into()).look();
+    (if kept { Kept::at(path) } else { None }, size)
 }
 
 /// Removes all attributes but our own.
 pub(super) fn clear(node: &Node) -> std::result::Result<(), NtStatus> {
     let list = list(node)?;
-    if list.is_empty() { Ok(()) } else { replace(&On::new(node), &list, &[]).map_err(status) }
+    if list.is_empty() { Ok(()) } else { replace(&On::node(node), &list, &[]).map_err(status) }
 }
 
 /// Sets attributes, all or none of them.
@@ -95,7 +95,7 @@ pub(super) fn set(node: &Node, changes: &[ExtendedAttribute]) -> std::result::Re
     }
     let before = list(node)?;
     let after = merge_extended_attributes(before.clone(), changes)?;
-    let on = On::new(node);
+    let on = On::node(node);
     replace(&on, &before, &after).map_err(|errno| {
         // What was done of it is undone as far as that can be.
         let now = list(node).unwrap_or_default();
@@ -139,43 +139,53 @@ fn is_own(name: &str) -> bool {
     name.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN))
 }
 
-/// A file, by its descriptor or, where that was opened with O_PATH, by the path of the descriptor.
-struct On<'a> {
-    fd: BorrowedFd<'a>,
-    path: Option<Vec<u8>>,
+/// A file, by its descriptor or by a path: that of the descriptor, where it was opened with O_PATH.
+enum On<'a> {
+    Descriptor(BorrowedFd<'a>),
+    Path(Cow<'a, [u8]>),
 }
 
 impl<'a> On<'a> {
-    fn new(node: &'a Node) -> Self {
-        Self { fd: node.fd(), path: node.path_only().then(|| descriptor(node.fd()).into_bytes()) }
+    fn new(fd: BorrowedFd<'a>, path_only: bool) -> Self {
+        if path_only { Self::Path(descriptor(fd).into_bytes().into()) } else { Self::Descriptor(fd) }
     }
 
-    /// All names that are text.
-    fn names(&self) -> Result<Vec<String>> {
+    fn node(node: &'a Node) -> Self {
+        Self::new(node.fd(), node.path_only())
+    }
+
+    /// All names, each with a NUL behind it.
+    fn raw_names(&self) -> Result<Vec<u8>> {
         let mut raw = Vec::with_capacity(FEW);
         if self.list(&mut raw) == Err(Errno::RANGE) {
             raw.reserve_exact(MOST);
             self.list(&mut raw)?;
         }
-        let names = raw.split(|b| *b == 0).filter(|name| !name.is_empty() && name.is_ascii());
-        Ok(names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect())
+        Ok(raw)
+    }
+
+    /// All names that are text.
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(texts(&self.raw_names()?).map(str::to_owned).collect())
     }
 
     fn list(&self, raw: &mut Vec<u8>) -> Result<()> {
-        match &self.path {
-            Some(path) => listxattr(&**path, spare_capacity(raw))?,
-            None => flistxattr(self.fd, spare_capacity(raw))?,
+        match self {
+            Self::Path(path) => listxattr(&**path, spare_capacity(raw))?,
+            Self::Descriptor(fd) => flistxattr(fd, spare_capacity(raw))?,
         };
         Ok(())
     }
 
-    fn size(&self) -> u32 {
-        let mut sum = 0_usize;
-        for full in self.names().unwrap_or_default() {
+    /// Whether there is what is kept of a file, and what the attributes of clients come to.
+    fn look(&self) -> (bool, u32) {
+        let (mut kept, mut sum) = (false, 0_usize);
+        for full in texts(&self.raw_names().unwrap_or_default()) {
+            kept |= full == kept::XATTR;
             let Some(name) = full.strip_prefix(NAMESPACE).filter(|name| !is_own(name)) else { continue };
-            let value = match &self.path {
-                Some(path) => getxattr_query(&**path, &*full),
-                None => fgetxattr_query(self.fd, &*full),
+            let value = match self {
+                Self::Path(path) => getxattr_query(&**path, full),
+                Self::Descriptor(fd) => fgetxattr_query(fd, full),
             };
             if let Ok(value) = value
                 && value > 0
@@ -183,16 +193,16 @@ impl<'a> On<'a> {
                 sum += 5 + name.len() + value;
             }
         }
-        if sum == 0 { 0 } else { u32::try_from(sum + 4).unwrap_or(u32::MAX) }
+        (kept, if sum == 0 { 0 } else { u32::try_from(sum + 4).unwrap_or(u32::MAX) })
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
         let mut value = Vec::new();
         for room in [FEW, MOST] {
             value.reserve_exact(room);
-            let result = match &self.path {
-                Some(path) => getxattr(&**path, name, spare_capacity(&mut value)),
-                None => fgetxattr(self.fd, name, spare_capacity(&mut value)),
+            let result = match self {
+                Self::Path(path) => getxattr(&**path, name, spare_capacity(&mut value)),
+                Self::Descriptor(fd) => fgetxattr(fd, name, spare_capacity(&mut value)),
             };
             match result {
                 Err(Errno::RANGE) if room < MOST => {}
@@ -204,16 +214,22 @@ impl<'a> On<'a> {
 
     fn set(&self, name: &str, value: &[u8]) -> Result<()> {
         let name = CString::new(name).map_err(|_| Errno::INVAL)?;
-        match &self.path {
-            Some(path) => setxattr(&**path, &*name, value, XattrFlags::empty()),
-            None => fsetxattr(self.fd, &*name, value, XattrFlags::empty()),
+        match self {
+            Self::Path(path) => setxattr(&**path, &*name, value, XattrFlags::empty()),
+            Self::Descriptor(fd) => fsetxattr(fd, &*name, value, XattrFlags::empty()),
         }
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        match &self.path {
-            Some(path) => removexattr(&**path, name),
-            None => fremovexattr(self.fd, name),
+        match self {
+            Self::Path(path) => removexattr(&**path, name),
+            Self::Descriptor(fd) => fremovexattr(fd, name),
         }
     }
+}
+
+/// The names that are text.
+fn texts(raw: &[u8]) -> impl Iterator<Item = &str> {
+    let names = raw.split(|b| *b == 0).filter(|name| !name.is_empty() && name.is_ascii());
+    names.filter_map(|name| str::from_utf8(name).ok())
 }

@@ -24,7 +24,7 @@ use rustix::{
 };
 use sansmb::wire::{FileAttributes, FileTime, Structure, dtyp::Sid};
 
-const XATTR: &str = "user.sansmb.attributes";
+pub(super) const XATTR: &str = "user.sansmb.attributes";
 /// Lengths of the three versions, without an owner.
 const LEN: [usize; 3] = [13, 13, 66];
 /// The longest, with the longest owner.
@@ -110,10 +110,10 @@ impl Kept {
         Self::parse(raw.get(..got)?)
     }
 
-    /// Of a name in a directory that is no symbolic link.
-    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
+    /// Of a path that leads to no symbolic link.
+    pub(super) fn at(path: &[u8]) -> Option<Self> {
         let mut raw = [0_u8; ROOM];
-        let got = lgetxattr(beneath(dir, name), XATTR, &mut raw).ok()?;
+        let got = lgetxattr(path, XATTR, &mut raw).ok()?;
         Self::parse(raw.get(..got)?)
     }
 
@@ -142,14 +142,6 @@ pub(super) fn set(fd: BorrowedFd<'_>, path_only: bool, name: &str, value: &[u8])
 /// The path under which the kernel knows an open descriptor.
 pub(super) fn descriptor(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
-}
-
-/// The path of a name in an open directory.
-pub(super) fn beneath(dir: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
-    let mut path = descriptor(dir).into_bytes();
-    path.push(b'/');
-    path.extend_from_slice(name);
-    path
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

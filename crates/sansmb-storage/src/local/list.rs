@@ -11,13 +11,13 @@ use sansmb_fileserver::storage::{Done, Entry, Handle, Metadata, Outcome};
 
 use super::{
     Fail, Inner,
+    by_name::Names,
     dirnames::{Scan, lock_for},
     eas,
     errno::status,
-    kept::Kept,
     meta::Stat,
     names,
-    node::{Listing, Node, join},
+    node::{Listing, Node, has_attributes, join},
     security,
 };
 use crate::slab::lock;
@@ -36,6 +36,7 @@ impl Inner {
             *listing = Listing::Open(open_dir(&node)?);
         }
         let mut entries = Vec::new();
+        let names = Names::enter(node.fd());
         let Listing::Open(dir) = &mut *listing else { return Ok(Done::Entries { entries, end: true }) };
         while entries.len() < limit.min(BATCH) {
             let Some(next) = dir.read() else {
@@ -53,7 +54,7 @@ impl Inner {
                 continue;
             }
             // What vanished since is left out.
-            entries.extend(self.entry(&node, name, security)?);
+            entries.extend(self.entry(&node, &names, name, security)?);
         }
         Ok(Done::Entries { entries, end: false })
     }
@@ -64,7 +65,8 @@ impl Inner {
             return Err(NtStatus::NO_SUCH_FILE.into());
         }
         let exact = names::to_disk(name).map_err(|_| NtStatus::NO_SUCH_FILE)?;
-        if let Some(entry) = self.entry(&node, &exact, security)? {
+        let names = Names::of(node.fd());
+        if let Some(entry) = self.entry(&node, &names, &exact, security)? {
             return Ok(Done::Found(entry));
         }
         let cell = self.names.of(node.id());
@@ -72,7 +74,7 @@ impl Inner {
         for _ in 0..2 {
             cell.refresh(&mut known, node.fd(), scan)??;
             let Some(real) = known.find(node.fd(), name, scan)?? else { break };
-            if let Some(entry) = self.entry(&node, &real, security)? {
+            if let Some(entry) = self.entry(&node, &names, &real, security)? {
                 return Ok(Done::Found(entry));
             }
             known.forget();
@@ -82,7 +84,13 @@ impl Inner {
 
     /// An entry of a directory, with who may do what if `secure` asks for it; `None` where it is no
     /// longer there.
-    fn entry(&self, dir: &Node, disk: &[u8], secure: bool) -> Result<Option<Entry>, NtStatus> {
+    fn entry(
+        &self,
+        dir: &Node,
+        names: &Names<'_>,
+        disk: &[u8],
+        secure: bool,
+    ) -> Result<Option<Entry>, NtStatus> {
         let name = || names::to_share(disk).into();
         let stat = match Stat::at(dir.fd(), disk) {
             Ok(stat) => stat,
@@ -97,22 +105,20 @@ impl Inner {
             if let Some(fd) = open(&path).ok().or_else(again)
                 && let Ok(target) = Stat::of(fd.as_fd())
             {
-                let kept = Kept::of(fd.as_fd(), true);
+                let beside = || eas::beside(fd.as_fd(), true);
+                let (kept, ea_size) = if has_attributes(target.kind()) { beside() } else { (None, 0) };
                 let unix = self.process.unix(&target);
                 let security =
                     if secure { Some(security::of(fd.as_fd(), true, kept.as_ref(), unix)?) } else { None };
-                let ea_size = eas::size(fd.as_fd(), true, target.kind());
                 let metadata = Metadata { ea_size, ..target.metadata(kept, self.dot(disk)) };
                 return Ok(Some(Entry { name: name(), metadata, security }));
             }
         }
-        let kept = if has_attributes(stat.kind()) { Kept::at(dir.fd(), disk) } else { None };
+        let path = names.path(disk);
+        let (kept, ea_size) = if has_attributes(stat.kind()) { eas::beside_at(&path) } else { (None, 0) };
         let unix = self.process.unix(&stat);
-        let security = if secure { Some(security::at(dir.fd(), disk, kept.as_ref(), unix)?) } else { None };
-        let mut metadata = stat.metadata(kept, self.dot(disk));
-        if has_attributes(stat.kind()) && self.traits.extended_attributes {
-            metadata.ea_size = eas::size_at(dir.fd(), disk);
-        }
+        let security = if secure { Some(security::at(&path, kept.as_ref(), unix)?) } else { None };
+        let metadata = Metadata { ea_size, ..stat.metadata(kept, self.dot(disk)) };
         Ok(Some(Entry { name: name(), metadata, security }))
     }
 
@@ -127,11 +133,6 @@ impl Inner {
         }
         Ok(Done::Empty(true))
     }
-}
-
-/// The kernel gives `user.` attributes to files and directories only.
-fn has_attributes(kind: FileType) -> bool {
-    matches!(kind, FileType::RegularFile | FileType::Directory)
 }
 
 /// Reads a directory with a position of its own.

@@ -1,6 +1,7 @@
 //! A directory of this machine as a share.
 
 mod beneath;
+mod by_name;
 mod data;
 mod dirnames;
 mod eas;
@@ -34,10 +35,11 @@ use sansmb_fileserver::storage::{
 
 use self::{
     beneath::Root,
+    data::is_in_memory,
     dirnames::{DirNamesCache, Scan, TooSlow, lock_for},
     errno::status,
     meta::Stat,
-    node::Node,
+    node::{Cache, Node},
     pool::Pool,
     security::{Making, Process},
     streams::Streams,
@@ -134,6 +136,8 @@ struct Inner {
     attributes: Mutex<()>,
     options: LocalOptions,
     traits: StorageTraits,
+    /// The volume of the root, if it is in memory: what is asked of its files never waits.
+    memory: Option<u64>,
 }
 
 /// Why a job did not succeed.
@@ -177,6 +181,7 @@ impl LocalDir {
         let node = stat.node();
         let mixed = (node.volume ^ node.file).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let streams = Streams::new(&root, options.read_only)?;
+        let memory = is_in_memory(root.fd()).then_some(node.volume);
         let traits = StorageTraits {
             label: options.label.clone(),
             serial: (mixed >> 32) as u32,
@@ -211,6 +216,7 @@ impl LocalDir {
                 attributes: Mutex::new(()),
                 options,
                 traits,
+                memory,
             }),
         })
     }
@@ -379,6 +385,14 @@ impl Inner {
             }
             _ => Err(NtStatus::NOT_SUPPORTED.into()),
         }
+    }
+
+    /// Keeps something that was opened.
+    fn keep(&self, node: Node) -> Handle {
+        if self.memory == Some(node.id().volume) {
+            node.set_cache(Cache::Everything);
+        }
+        self.nodes.insert(Arc::new(node))
     }
 
     fn node(&self, handle: Handle) -> Result<Arc<Node>, NtStatus> {

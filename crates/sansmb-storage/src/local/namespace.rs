@@ -60,7 +60,8 @@ impl Inner {
         match unlinkat(dir, &found.name, flags) {
             Ok(()) => {
                 known.removed(dir, &found.name);
-                if let Ok(stat) = Stat::of(node.fd())
+                if self.streams.are_kept()
+                    && let Ok(stat) = Stat::of(node.fd())
                     && stat.links() == 0
                 {
                     self.streams.forget(&stat);

@@ -146,8 +146,8 @@ impl Node {
             return Ok(self.stream_metadata(file.metadata(hidden)?, &own));
         }
         let stat = Stat::of(self.fd()).map_err(status)?;
-        let kept = if self.is_symlink() { None } else { Kept::of(self.fd(), self.path_only) };
-        let ea_size = eas::size(self.fd(), self.path_only, self.kind);
+        let beside = || eas::beside(self.fd(), self.path_only);
+        let (kept, ea_size) = if has_attributes(self.kind) { beside() } else { (None, 0) };
         Ok(Metadata { ea_size, ..stat.metadata(kept, hidden) })
     }
 
@@ -215,6 +215,11 @@ impl Node {
         }
         meta::change(self.fd(), self.path_only, hidden, changes).map_err(status)
     }
+}
+
+/// The kernel gives `user.` attributes to files and directories only.
+pub(super) fn has_attributes(kind: FileType) -> bool {
+    matches!(kind, FileType::RegularFile | FileType::Directory)
 }
 
 /// Directory and name of a path on disk.

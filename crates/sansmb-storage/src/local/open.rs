@@ -16,7 +16,6 @@ use sansmb_fileserver::storage::{Assigned, Done, Existence, Job, Rights, Securit
 use super::{
     Fail, Inner,
     dirnames::{Scan, lock_for},
-    eas,
     errno::{parent_status, resolve_status, status},
     kept::Kept,
     meta::{self, Stat},
@@ -225,11 +224,8 @@ impl Inner {
         security: Security,
         created: bool,
     ) -> Done {
-        let mut metadata = stat.metadata(kept, self.dot(split(&disk).1));
-        if !created && self.traits.extended_attributes {
-            metadata.ea_size = eas::size(fd.as_fd(), path_only, stat.kind());
-        }
-        let handle = self.nodes.insert(Arc::new(Node::new(fd, &stat, path_only, disk)));
+        let metadata = stat.metadata(kept, self.dot(split(&disk).1));
+        let handle = self.keep(Node::new(fd, &stat, path_only, disk));
         Done::Opened { handle, metadata, created, path: SharePath(share), security }
     }
 

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use super::by_name::part_working_directory;
 use crate::slab::lock;
 
 /// How long an idle thread stays.
@@ -63,7 +64,10 @@ impl Pool {
         let first = state.running == 1;
         drop(state);
         let shared = Arc::clone(&self.shared);
-        let started = thread::Builder::new().name("sansmb-storage".into()).spawn(move || shared.serve());
+        let started = thread::Builder::new().name("sansmb-storage".into()).spawn(move || {
+            part_working_directory();
+            shared.serve();
+        });
         if started.is_err() {
             let mut state = lock(&self.shared.state);
             state.running -= 1;

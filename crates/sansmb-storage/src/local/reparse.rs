@@ -19,9 +19,10 @@ use sansmb_fileserver::storage::{Done, Handle, Outcome};
 
 use super::{
     Fail, Inner,
+    by_name::Names,
     dirnames::{Scan, lock_for},
     errno::status,
-    kept::{self, Kept, beneath, descriptor},
+    kept::{self, Kept, descriptor},
     meta::Stat,
     names,
     node::Node,
@@ -96,9 +97,11 @@ impl Inner {
                     None => break,
                 },
             };
-            if Kept::at(dir.fd.as_fd(), &real).is_some_and(|kept| kept.reparse_tag != 0) {
+            let names = Names::of(dir.fd.as_fd());
+            let path_of_it = names.path(&real);
+            if Kept::at(&path_of_it).is_some_and(|kept| kept.reparse_tag != 0) {
                 let mut raw = vec![0; MAX_LEN];
-                let got = lgetxattr(beneath(dir.fd.as_fd(), &real), XATTR, &mut raw)?;
+                let got = lgetxattr(&*path_of_it, XATTR, &mut raw)?;
                 raw.truncate(got);
                 return Ok(Some(Done::Stopped { reparse: raw.into(), unparsed: path.len() - at - 1 }));
             }

@@ -22,7 +22,7 @@ use sansmb_fileserver::storage::{MAX_DESCRIPTOR, Security, Unix};
 
 use super::{
     errno::status,
-    kept::{Kept, beneath, descriptor},
+    kept::{Kept, descriptor},
     meta::Stat,
 };
 
@@ -81,18 +81,10 @@ pub(super) fn of(
     Ok(Security { stored, owner: kept.and_then(|kept| kept.owner).map(Box::new), unix: Some(unix) })
 }
 
-/// What is known of a name in a directory that is no symbolic link.
-pub(super) fn at(
-    dir: BorrowedFd<'_>,
-    name: &[u8],
-    kept: Option<&Kept>,
-    unix: Unix,
-) -> Result<Security, NtStatus> {
-    let stored = if kept.is_some_and(|kept| kept.secured) {
-        read(|into| lgetxattr(beneath(dir, name), XATTR, into))?
-    } else {
-        None
-    };
+/// What is known of a path that leads to no symbolic link.
+pub(super) fn at(path: &[u8], kept: Option<&Kept>, unix: Unix) -> Result<Security, NtStatus> {
+    let stored =
+        if kept.is_some_and(|kept| kept.secured) { read(|into| lgetxattr(path, XATTR, into))? } else { None };
     Ok(Security { stored, owner: kept.and_then(|kept| kept.owner).map(Box::new), unix: Some(unix) })
 }
 

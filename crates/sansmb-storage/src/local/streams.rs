@@ -128,6 +128,11 @@ impl Streams {
         Some((format!("{:x}", node.file), format!("{seconds:x}.{nanos:09}")))
     }
 
+    /// Whether any file ever had one, as far as this share knows.
+    pub(super) fn are_kept(&self) -> bool {
+        lock(&self.top).is_some()
+    }
+
     /// A file is gone: its streams go too.
     pub(super) fn forget(&self, file: &Stat) {
         let Some(top) = lock(&self.top).clone() else { return };
@@ -232,7 +237,7 @@ impl Inner {
         let name = from_disk(&disk).ok_or(NtStatus::OBJECT_NAME_INVALID)?.into();
         let stream = Node::stream(fd, &own, file, disk);
         let metadata = stream.stream_metadata(metadata, &own);
-        let handle = self.nodes.insert(Arc::new(stream));
+        let handle = self.keep(stream);
         Ok(Done::OpenedStream { handle, metadata, created, name })
     }
 

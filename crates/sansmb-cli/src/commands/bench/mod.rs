@@ -27,13 +27,18 @@ use crate::{
 };
 
 pub(super) async fn run(args: &Bench, interrupt: &Interrupt) -> Result<()> {
-    let share = interrupt.or(Servers::new(&args.access).share(&args.url)).await?;
+    let mut servers = Servers::new(&args.access);
+    let share = interrupt.or(servers.share(&args.url)).await?;
+    let mut shares = vec![share.clone()];
+    for _ in 1..args.connections {
+        shares.push(interrupt.or(servers.share_anew(&args.url)).await?);
+    }
     let mut suffix = [0; 4];
     sansmb_crypto::OsRandom.fill(&mut suffix);
     let name = format!("sansmb-bench-{:08x}", u32::from_be_bytes(suffix));
     let dir = args.url.with_path(join(&args.url.path, &name));
     interrupt.or(async { share.create_dir(&dir.path).await.about(&dir) }).await?;
-    let bench = Workload { args, share: &share, dir: &dir };
+    let bench = Workload { args, share: &share, shares: &shares, dir: &dir };
     let mut report = Report::new(args.access.json);
     let result = interrupt.or(bench.measure(&mut report)).await;
     // Whatever happened: nothing of ours stays.
@@ -46,6 +51,8 @@ pub(super) async fn run(args: &Bench, interrupt: &Interrupt) -> Result<()> {
 struct Workload<'a> {
     args: &'a Bench,
     share: &'a Share,
+    /// The same share over each connection; the first is the one above.
+    shares: &'a [Share],
     dir: &'a SmbUrl,
 }
 
@@ -109,13 +116,21 @@ impl Workload<'_> {
         if at == bytes { Ok(took) } else { Err(Failure::refused(url, DIFFERS)) }
     }
 
+    /// Over which connection a small file goes.
+    fn share_of(&self, file: u32) -> &Share {
+        let one = file as usize % self.shares.len().max(1);
+        self.shares.get(one).unwrap_or(self.share)
+    }
+
     async fn small_files(&self, report: &mut Report) -> Result<()> {
         let (count, jobs, size) = (self.args.files, self.args.jobs, self.args.size);
         let data = contents(size as usize);
         let url = |n: u32| self.within(&format!("file{n:07}"));
         let done = at_once(jobs, count, |n| {
             let (url, data) = (url(n), data.clone());
-            async move { self.share.write_file(&url.path, OpenOptions::create_new(), data).await.about(&url) }
+            async move {
+                self.share_of(n).write_file(&url.path, OpenOptions::create_new(), data).await.about(&url)
+            }
         });
         report.add(Figure::each("create, write, close", done.await?))?;
 
@@ -131,14 +146,14 @@ impl Workload<'_> {
 
         let done = at_once(jobs, count, |n| {
             let url = url(n);
-            async move { self.share.metadata(&url.path).await.about(&url).map(|_| ()) }
+            async move { self.share_of(n).metadata(&url.path).await.about(&url).map(|_| ()) }
         });
         report.add(Figure::each("stat", done.await?))?;
 
         let done = at_once(jobs, count, |n| {
             let (url, data) = (url(n), data.clone());
             async move {
-                let got = self.share.read_file(&url.path, size).await.about(&url)?;
+                let got = self.share_of(n).read_file(&url.path, size).await.about(&url)?;
                 if got == data { Ok(()) } else { Err(Failure::refused(&url, DIFFERS)) }
             }
         });
@@ -146,7 +161,7 @@ impl Workload<'_> {
 
         let done = at_once(jobs, count, |n| {
             let url = url(n);
-            async move { self.share.remove_file(&url.path).await.about(&url) }
+            async move { self.share_of(n).remove_file(&url.path).await.about(&url) }
         });
         report.add(Figure::each("delete", done.await?))
     }
