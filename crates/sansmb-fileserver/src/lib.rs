@@ -36,6 +36,7 @@ mod notify;
 mod opens;
 mod persistent;
 mod pipes;
+mod quota;
 mod security;
 mod server;
 mod session;

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use sansmb::{
     server::{Origin, Request, op},
-    wire::{AccessMask, CreateOptions, FileId, FileTime, Guid, SessionId, TreeId},
+    wire::{AccessMask, CreateOptions, FileId, FileTime, Guid, SessionId, TreeId, dtyp::Sid},
 };
 
 use crate::{
@@ -76,6 +76,8 @@ pub(crate) struct FileOpen {
     pub(crate) position: u64,
     /// The extended attribute that a query gives next.
     pub(crate) next_ea: usize,
+    /// The last user whose quota a query told.
+    pub(crate) last_quota: Option<Box<Sid>>,
     pub(crate) mode: CreateOptions,
     pub(crate) locks: usize,
     pub(crate) listing: Option<Listing>,
@@ -122,6 +124,7 @@ impl FileOpen {
             delete_on_close: false,
             position: 0,
             next_ea: 0,
+            last_quota: None,
             mode: CreateOptions::empty(),
             locks: 0,
             listing: None,

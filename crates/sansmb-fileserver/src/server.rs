@@ -320,6 +320,8 @@ impl FileServer {
             Step::SetSecurity { token } => self.set_security_done(open, token, outcome),
             Step::SetFile(set) => self.set_file_step(open, *set, outcome),
             Step::QueryEas(query) => self.query_eas_done(open, *query, outcome),
+            Step::QueryQuota(query) => self.query_quota_done(open, *query, outcome),
+            Step::SetQuota(set) => self.set_quota_done(set, outcome),
             Step::RenameStream(renaming) => self.stream_rename_step(open, renaming, outcome),
             Step::Rename(renaming) => self.rename_step(open, renaming, outcome),
             Step::Copy(copying) => self.copy_step(open, copying, outcome),

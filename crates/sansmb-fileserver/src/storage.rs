@@ -10,16 +10,18 @@
 
 mod attributes;
 mod integrity;
+mod quota;
 
 use std::{fmt::Debug, sync::Arc};
 
 pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_attributes, packed_size};
 pub use integrity::Integrity;
+pub use quota::{NO_QUOTA, Quota, QuotaChange, QuotaControl, QuotaJob, QuotaLimits};
 
 use bytes::Bytes;
 use sansmb::{
     conn::MessageBuffer,
-    wire::{CompletionFilter, FileAttributes, FileTime, NtStatus, fscc::NotifyAction},
+    wire::{CompletionFilter, FileAttributes, FileTime, NtStatus, dtyp::Sid, fscc::NotifyAction},
 };
 
 pub use crate::security::{Assigned, Creator, MAX_DESCRIPTOR, Security, SecurityChange, Unix};
@@ -75,6 +77,8 @@ pub struct Features {
     pub block_sharing: bool,
     /// COMPRESSED is an attribute that is kept.
     pub compression: bool,
+    /// [`Job::Quota`].
+    pub quotas: bool,
     /// [`Job::SetIntegrity`].
     pub integrity: bool,
     /// [`Job::SetReparse`].
@@ -379,7 +383,12 @@ pub enum Job {
     Space {
         /// Something on the volume.
         handle: Handle,
+        /// Whose quota narrows it down; none for all that there is.
+        caller: Option<Box<Sid>>,
     },
+    /// Who takes how much of the volume, and how much they may; [`NtStatus::NOT_SUPPORTED`] where no
+    /// quotas are kept. Where they are enforced, what takes more ends with [`NtStatus::DISK_FULL`].
+    Quota(QuotaJob),
     /// Copies within the backend. Ends with [`Done::Written`].
     Copy {
         /// From this file.
@@ -546,6 +555,10 @@ pub enum Done {
     Empty(bool),
     /// See [`Job::Space`].
     Space(Space),
+    /// See [`QuotaJob::Control`].
+    QuotaControl(QuotaControl),
+    /// See [`QuotaJob::Of`] and [`QuotaJob::List`].
+    Quotas(Vec<Quota>),
     /// Offset and length of each range, ascending.
     Ranges(Vec<(u64, u64)>),
     /// See [`Job::Watch`].
@@ -628,7 +641,7 @@ pub struct StreamInfo {
 /// Space on a volume, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Space {
-    /// Size of the volume.
+    /// Size of the volume, or as much of it as the caller may have.
     pub total: u64,
     /// Free for this caller.
     pub available: u64,

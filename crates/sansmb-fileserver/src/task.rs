@@ -12,6 +12,7 @@ use crate::{
     ioctl::{Asking, Compressing, Copying, Protecting, Ranging, Reparsing, Sharing, Sparsing, Trimming},
     opens::OpenId,
     persistent::Restoring,
+    quota::{QueryQuota, SetQuota},
     storage::Metadata,
 };
 
@@ -71,6 +72,8 @@ pub(crate) enum Step {
     QueryFile(Box<QueryFile>),
     QueryFs(Box<QueryFs>),
     QueryEas(Box<QueryEas>),
+    QueryQuota(Box<QueryQuota>),
+    SetQuota(SetQuota),
     SetFile(Box<SetFile>),
     QuerySecurity(QuerySecurity),
     SetSecurity {

@@ -183,7 +183,7 @@ impl<T: Tree> ReadOnly<T> {
                 Ok(Done::Streams(own.into_iter().collect()))
             }
             Job::ExtendedAttributes { handle } => get(handle).map(|_| Done::ExtendedAttributes(Vec::new())),
-            Job::Space { handle } => {
+            Job::Space { handle, .. } => {
                 get(handle).map(|_| Done::Space(Space { block: 4096, ..Space::default() }))
             }
             Job::GetReparse { handle } => get(handle).and(Err(NtStatus::NOT_A_REPARSE_POINT)),

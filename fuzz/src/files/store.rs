@@ -135,7 +135,9 @@ fn handles(job: &Job) -> Vec<Handle> {
         | Job::Link { handle, .. }
         | Job::Unlink { handle }
         | Job::IsEmpty { handle }
-        | Job::Space { handle }
+        | Job::Integrity { handle }
+        | Job::SetIntegrity { handle, .. }
+        | Job::Space { handle, .. }
         | Job::Zero { handle, .. }
         | Job::Ranges { handle, .. } => vec![*handle],
         _ => Vec::new(),

@@ -10,7 +10,7 @@ use sansmb::wire::{
 };
 
 use super::{
-    create,
+    create, quota,
     values::{Data, Value, show_list},
 };
 
@@ -219,6 +219,7 @@ fn info(asked: Asked, buffer: &[u8], out: &mut Seen) -> Result<(), DecodeError> 
             let info = FsAttributeInfo::decode(buffer)?;
             put("name", info.name.to_text_lossy());
         }
+        InfoType::QUOTA => put("quotas", quota::show(buffer)?),
         _ => put("data", Data(buffer.to_vec()).show()),
     }
     Ok(())

@@ -12,6 +12,7 @@ mod compressed;
 mod create;
 mod fields;
 mod peer;
+mod quota;
 mod record;
 mod records;
 mod request;

@@ -11,7 +11,7 @@ use sansmb::wire::{
 use super::{
     create,
     fields::Given,
-    set_info,
+    quota, set_info,
     values::{Data, Value},
 };
 use crate::raw;
@@ -102,12 +102,17 @@ pub(super) fn message(
         "QUERY_INFO" => {
             let info_type = given.or("type", InfoType::FILE)?;
             let text = given.or("class", "0".to_owned())?;
+            let input = match info_type {
+                InfoType::QUOTA => quota::query(given)?,
+                _ => Vec::new(),
+            };
             let body = QueryInfoRequest {
                 info_type,
                 info_class: class(info_type, &text).ok_or_else(|| format!("class={text} means nothing"))?,
                 output_buffer_length: given.or("length", 65536)?,
                 additional_information: given.or("about", SecurityInformation::empty())?,
                 file_id: given.need("file")?,
+                input: &input,
                 ..Default::default()
             };
             raw::message(header, &body)

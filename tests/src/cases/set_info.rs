@@ -2,7 +2,7 @@
 
 use sansmb::wire::{fscc::*, *};
 
-use super::{fields::Given, values::Data};
+use super::{fields::Given, quota, values::Data};
 use crate::raw;
 
 pub(super) fn message(header: &Header, given: &mut Given) -> Result<Vec<u8>, String> {
@@ -13,6 +13,7 @@ pub(super) fn message(header: &Header, given: &mut Given) -> Result<Vec<u8>, Str
             let class: FileInfoClass = given.need("class")?;
             (class.0, file(class, given)?)
         }
+        InfoType::QUOTA => (0, quota::limits(given)?),
         _ => (given.or("class", 0)?, given.need::<Data>("data")?.0),
     };
     let body = SetInfoRequest {

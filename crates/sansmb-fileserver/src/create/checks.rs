@@ -12,6 +12,7 @@ use super::path::{Name, Stream};
 use crate::{
     caching::LeaseWish,
     info::eas,
+    quota,
     shares::Share,
     storage::{Existence, ExtendedAttribute, Rights, SharePath, Want},
 };
@@ -94,6 +95,9 @@ impl Wish {
     pub(crate) fn new(body: &CreateRequest<'_>, share: &Share, who: &Token) -> Result<Self, NtStatus> {
         let contexts = Contexts::new(body, share)?;
         let name = Name::parse(body.name)?;
+        if quota::file::is_at(&name.path) {
+            quota::file::check(body, share)?;
+        }
         let options = check_options(body)?;
         if !contexts.attributes.is_empty() && options.contains(CreateOptions::NO_EA_KNOWLEDGE) {
             return Err(NtStatus::ACCESS_DENIED);

@@ -37,11 +37,13 @@ use crate::{
     durable::Asked,
     nodes::PathKey,
     opens::{FileOpen, Object, Open, OpenId},
+    quota,
     server::FileServer,
     share_modes::Claim,
     shares::{IPC, Share},
     storage::{
-        Changes, Creator, Done, Existence, Handle, Job, Metadata, Outcome, Rights, Security, SharePath, Want,
+        Changes, Creator, Done, Existence, Handle, Job, Metadata, Outcome, QuotaJob, Rights, Security,
+        SharePath, Want,
     },
     task::{Step, Task},
 };
@@ -238,7 +240,7 @@ impl FileServer {
         if integrity {
             attributes |= wish.attributes & FileAttributes::INTEGRITY_STREAM;
         }
-        let job = Job::Open {
+        let mut job = Job::Open {
             path: wish.path.clone(),
             want: wish.want,
             existence: match wish.existence {
@@ -254,6 +256,9 @@ impl FileServer {
                 replaces: false,
             })),
         };
+        if quota::file::is_at(&wish.path) {
+            job = Job::Quota(QuotaJob::Open);
+        }
         let share = creating.share.clone();
         self.job(&share, job, Task::Open(creating));
     }

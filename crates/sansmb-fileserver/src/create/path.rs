@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sansmb::wire::{NtStatus, Utf16};
 
-use crate::storage::SharePath;
+use crate::{quota, storage::SharePath};
 
 /// Longest component in UTF-16 units.
 const MAX_COMPONENT: usize = 255;
@@ -39,6 +39,9 @@ impl Name {
         let text = name.to_text().ok_or(NtStatus::OBJECT_NAME_INVALID)?;
         if text.starts_with('\\') {
             return Err(NtStatus::INVALID_PARAMETER);
+        }
+        if let Some(path) = quota::file::path_of(&text) {
+            return Ok(Self { path, trailing_separator: false, stream: Stream::Unsaid });
         }
         let (text, trailing_separator) = match text.strip_suffix('\\') {
             Some(rest) => (rest, true),

@@ -17,7 +17,7 @@ use crate::{
     opens::OpenId,
     server::FileServer,
     shares::Share,
-    storage::{Done, Job, Outcome, Space},
+    storage::{Done, Job, Outcome, QuotaControl, QuotaJob, Space},
     task::Step,
 };
 
@@ -81,19 +81,21 @@ impl FileServer {
                 let info = FsObjectIdInfo { object_id: Guid(id), ..Default::default() };
                 (info.to_vec(), FsObjectIdInfo::FIXED_LEN)
             }
-            FsInfoClass::CONTROL => {
-                let info = FsControlInfo {
-                    default_quota_threshold: u64::MAX,
-                    default_quota_limit: u64::MAX,
-                    ..Default::default()
-                };
-                (info.to_vec(), FsControlInfo::FIXED_LEN)
+            FsInfoClass::CONTROL if traits.features.quotas => {
+                let query = QueryFs { token, class, limit };
+                let step = Step::QueryFs(Box::new(query));
+                return self.job_on(id, |_| Job::Quota(QuotaJob::Control), step);
             }
+            // As a volume of Windows on which nobody has turned quotas on.
+            FsInfoClass::CONTROL => (control_of(&QuotaControl::default()), FsControlInfo::FIXED_LEN),
             FsInfoClass::SIZE | FsInfoClass::FULL_SIZE | FsInfoClass::SECTOR_SIZE => {
                 let query = QueryFs { token, class, limit };
+                let session = self.opens.get(&id).map(|open| open.session);
+                let caller = session.and_then(|session| self.token_of(session));
+                let caller = caller.map(|who| Box::new(who.user()));
                 return self.job_on(
                     id,
-                    |file| Job::Space { handle: file.handle },
+                    |file| Job::Space { handle: file.handle, caller },
                     Step::QueryFs(Box::new(query)),
                 );
             }
@@ -109,6 +111,9 @@ impl FileServer {
         let QueryFs { token, class, limit } = query;
         let space = match outcome {
             Ok(Done::Space(space)) => space,
+            Ok(Done::QuotaControl(control)) => {
+                return self.respond(token, fit(control_of(&control), FsControlInfo::FIXED_LEN, limit));
+            }
             outcome => return self.fail(token, outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR)),
         };
         let units = Units::of(&space);
@@ -149,6 +154,17 @@ impl FileServer {
     }
 }
 
+/// [MS-FSCC] 2.5.2.
+fn control_of(control: &QuotaControl) -> Vec<u8> {
+    FsControlInfo {
+        default_quota_threshold: control.usual.threshold,
+        default_quota_limit: control.usual.limit,
+        flags: control.flags,
+        ..Default::default()
+    }
+    .to_vec()
+}
+
 /// [MS-FSCC] 2.5.1.
 fn attributes(share: &Share, read_only: bool) -> FsAttributes {
     let features = share.traits.features;
@@ -162,6 +178,7 @@ fn attributes(share: &Share, read_only: bool) -> FsAttributes {
         (FsAttributes::SUPPORTS_SPARSE_FILES, features.sparse),
         (FsAttributes::SUPPORTS_BLOCK_REFCOUNTING, features.block_sharing),
         (FsAttributes::FILE_COMPRESSION, features.compression),
+        (FsAttributes::VOLUME_QUOTAS, features.quotas),
         (FsAttributes::SUPPORT_INTEGRITY_STREAMS, features.integrity),
         (FsAttributes::SUPPORTS_REPARSE_POINTS, features.reparse_points),
         (FsAttributes::SUPPORTS_HARD_LINKS, features.hard_links),

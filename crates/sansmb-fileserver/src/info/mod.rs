@@ -48,7 +48,8 @@ impl FileServer {
             InfoType::FILE => self.query_file(id, token, FileInfoClass(body.info_class), limit),
             InfoType::FILESYSTEM if !pipe => self.query_fs(id, token, FsInfoClass(body.info_class), limit),
             InfoType::SECURITY => self.query_security(id, token, body.additional_information, limit),
-            InfoType::QUOTA | InfoType::FILESYSTEM => self.fail(token, NtStatus::NOT_SUPPORTED),
+            InfoType::QUOTA => self.query_quota(id, token, &body),
+            InfoType::FILESYSTEM => self.fail(token, NtStatus::NOT_SUPPORTED),
             _ => self.fail(token, NtStatus::INVALID_PARAMETER),
         }
     }
@@ -67,7 +68,11 @@ impl FileServer {
             InfoType::SECURITY if !pipe => {
                 self.set_security(id, token, body.additional_information, body.buffer)
             }
-            InfoType::FILESYSTEM | InfoType::QUOTA | InfoType::SECURITY => {
+            InfoType::FILESYSTEM if !pipe => {
+                self.set_fs(id, token, FsInfoClass(body.info_class), body.buffer)
+            }
+            InfoType::QUOTA => self.set_quota(id, token, body.buffer),
+            InfoType::FILESYSTEM | InfoType::SECURITY => {
                 self.fail(token, NtStatus::NOT_SUPPORTED);
             }
             _ => self.fail(token, NtStatus::INVALID_PARAMETER),

@@ -110,7 +110,7 @@ impl FileServer {
             return self.fail(token, NtStatus::BUFFER_TOO_SMALL);
         }
         let step = Step::Ask(Box::new(Asking { token, echo, region: FileRegionInput::default() }));
-        self.job_on(id, |file| Job::Space { handle: file.handle }, step);
+        self.job_on(id, |file| Job::Space { handle: file.handle, caller: None }, step);
     }
 
     pub(crate) fn ask_step(&mut self, id: OpenId, asking: Asking, outcome: Outcome) {

@@ -72,6 +72,12 @@ impl Security {
         }
     }
 
+    /// Who owns it: whose quota it counts against.
+    pub fn owner(&self) -> Sid {
+        let owner = self.with_descriptor(false, AccessMask::empty(), |descriptor| descriptor.owner);
+        owner.unwrap_or(Sid::BUILTIN_ADMINISTRATORS)
+    }
+
     /// That of something that nobody may do anything with.
     pub(crate) fn nobodys() -> Self {
         Self { stored: Some(Bytes::new()), ..Self::default() }

@@ -84,7 +84,7 @@ fn classes_that_files_do_not_have_are_refused() {
         (InfoType::FILESYSTEM, FsInfoClass::DRIVER_PATH.0, NtStatus::NOT_SUPPORTED),
         (InfoType::FILE, 200, NtStatus::INVALID_INFO_CLASS),
         (InfoType::FILESYSTEM, 99, NtStatus::INVALID_INFO_CLASS),
-        (InfoType::QUOTA, 0, NtStatus::NOT_SUPPORTED),
+        (InfoType::QUOTA, 0, NtStatus::INVALID_PARAMETER),
         (InfoType(9), 0, NtStatus::INVALID_PARAMETER),
     ] {
         let response = client.query(&mut world, file, info_type, class, 1000);

@@ -20,6 +20,7 @@ mod notify;
 mod oplocks;
 mod persistent;
 mod pipes;
+mod quota;
 mod races;
 mod reparse;
 mod replay;

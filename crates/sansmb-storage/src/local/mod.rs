@@ -196,6 +196,7 @@ impl LocalDir {
                 sparse: true,
                 block_sharing: !options.read_only && shares_blocks(root.fd()),
                 compression: false,
+                quotas: false,
                 integrity: false,
                 reparse_points: true,
                 hard_links: true,
@@ -345,7 +346,7 @@ impl Inner {
             Job::Link { handle, to, replace, by } => self.link(*handle, to, *replace, by.as_deref(), scan),
             Job::Unlink { handle } => self.unlink(*handle, scan),
             Job::IsEmpty { handle } => Ok(self.is_empty(*handle)?),
-            Job::Space { handle } => Ok(self.space(*handle)?),
+            Job::Space { handle, .. } => Ok(self.space(*handle)?),
             Job::Copy { from, from_offset, to, to_offset, length } => {
                 let (from, to) = (self.file(*from)?, self.file_to_change(*to)?);
                 Ok(to.copy(*to_offset, &from, *from_offset, *length)?)

@@ -10,6 +10,8 @@ use std::{
 
 use sansmb::wire::NtStatus;
 
+use super::quota::{Charge, Quotas};
+
 /// Bytes that a chunk covers. What lies past the end of its vector is zero.
 const CHUNK: u64 = 64 * 1024;
 /// Room is taken in these steps.
@@ -22,11 +24,13 @@ pub(super) const MAX_OFFSET: u64 = i64::MAX as u64;
 pub(super) struct Usage {
     used: AtomicU64,
     pub(super) capacity: u64,
+    /// Who takes it.
+    pub(super) quotas: Quotas,
 }
 
 impl Usage {
     pub(super) fn new(capacity: u64) -> Arc<Self> {
-        Arc::new(Self { used: AtomicU64::new(0), capacity })
+        Arc::new(Self { used: AtomicU64::new(0), capacity, quotas: Quotas::default() })
     }
 
     pub(super) fn free(&self) -> u64 {
@@ -39,6 +43,11 @@ impl Usage {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .map(drop)
             .map_err(|_| NtStatus::DISK_FULL)
+    }
+
+    /// Takes what has to be there, whatever the capacity.
+    pub(super) fn take_anyway(&self, bytes: u64) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn give_back(&self, bytes: u64) {
@@ -57,7 +66,7 @@ pub(super) struct Chunks {
     taken: u64,
     /// What somebody wants to have room for, from the start of the file on.
     reserved: u64,
-    usage: Arc<Usage>,
+    charge: Arc<Charge>,
 }
 
 /// A chunk that more than one place holds, or a hole of its size.
@@ -85,8 +94,8 @@ fn rounded(len: usize) -> u64 {
 }
 
 impl Chunks {
-    pub(super) fn new(usage: Arc<Usage>) -> Self {
-        Self { chunks: BTreeMap::new(), length: 0, taken: 0, reserved: 0, usage }
+    pub(super) fn new(charge: Arc<Charge>) -> Self {
+        Self { chunks: BTreeMap::new(), length: 0, taken: 0, reserved: 0, charge }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -100,8 +109,8 @@ impl Chunks {
     /// The chunks take another amount, or something else is reserved.
     fn settle(&mut self, taken: u64, reserved: u64) -> Result<(), NtStatus> {
         let (before, after) = (self.allocated(), taken.max(reserved));
-        self.usage.take(after.saturating_sub(before))?;
-        self.usage.give_back(before.saturating_sub(after));
+        self.charge.take(after.saturating_sub(before))?;
+        self.charge.give_back(before.saturating_sub(after));
         (self.taken, self.reserved) = (taken, reserved);
         Ok(())
     }
@@ -251,21 +260,27 @@ impl Chunks {
 
 impl Drop for Chunks {
     fn drop(&mut self) {
-        self.usage.give_back(self.allocated());
+        self.charge.give_back(self.allocated());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sansmb::wire::dtyp::Sid;
+
     use super::*;
+
+    fn of(usage: &Arc<Usage>) -> Chunks {
+        Chunks::new(Charge::new(usage, Sid::NULL))
+    }
 
     #[test]
     fn shared_chunks_are_parted_by_writes() {
         let usage = Usage::new(1 << 20);
-        let mut one = Chunks::new(Arc::clone(&usage));
+        let mut one = of(&usage);
         one.write(0, &[7; 3 * CHUNK as usize]).unwrap();
         one.zero(CHUNK, CHUNK);
-        let mut two = Chunks::new(Arc::clone(&usage));
+        let mut two = of(&usage);
         two.set_length(2 * CHUNK).unwrap();
         two.share(0, one.whole(2 * CHUNK).unwrap()).unwrap();
         two.share(CHUNK, one.whole(CHUNK).unwrap()).unwrap();
@@ -283,7 +298,7 @@ mod tests {
     #[test]
     fn what_is_reserved_counts_once() {
         let usage = Usage::new(1 << 20);
-        let mut chunks = Chunks::new(Arc::clone(&usage));
+        let mut chunks = of(&usage);
         chunks.reserve(2 * BLOCK + 1).unwrap();
         assert_eq!((chunks.allocated(), chunks.length()), (3 * BLOCK, 0));
         assert!(chunks.ranges(0, u64::MAX, 10).is_empty());
@@ -302,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_is_zeroed_piece_by_piece_becomes_a_hole() {
-        let mut chunks = Chunks::new(Usage::new(1 << 20));
+        let mut chunks = of(&Usage::new(1 << 20));
         chunks.write(0, &[1; 2 * CHUNK as usize]).unwrap();
         chunks.zero(0, CHUNK / 2);
         chunks.zero(CHUNK / 2, CHUNK / 2);
@@ -312,7 +327,7 @@ mod tests {
     #[test]
     fn takes_and_gives_back() {
         let usage = Usage::new(1 << 20);
-        let mut chunks = Chunks::new(Arc::clone(&usage));
+        let mut chunks = of(&usage);
         chunks.write((1 << 50) + 5, b"far").unwrap();
         assert_eq!(chunks.allocated(), BLOCK);
         chunks.write(CHUNK - 2, b"spans").unwrap();

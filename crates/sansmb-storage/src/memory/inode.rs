@@ -10,6 +10,7 @@ use sansmb_fileserver::storage::{
 
 use super::{
     chunks::{BLOCK, Chunks, Usage},
+    quota::Charge,
     streams::{Attributes, Stream, Streams},
 };
 use crate::{
@@ -36,7 +37,10 @@ pub(super) struct Inode {
     integrity: Mutex<Integrity>,
     /// What it holds as a reparse point.
     reparse: Mutex<Option<Bytes>>,
-    pub(super) usage: Arc<Usage>,
+    /// What it takes, and of whom.
+    pub(super) charge: Arc<Charge>,
+    /// Capacity that it takes before it holds anything.
+    overhead: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,10 +62,36 @@ impl Inode {
         usage: &Arc<Usage>,
     ) -> Result<Self, NtStatus> {
         usage.take(OVERHEAD + length_of(security.as_ref()))?;
-        Ok(Self {
+        Ok(Self::make(number, directory, attributes, security, now, usage, OVERHEAD))
+    }
+
+    /// One that a volume has from the start, whatever its capacity.
+    pub(super) fn fixed(
+        number: u64,
+        directory: bool,
+        attributes: FileAttributes,
+        security: Option<Assigned>,
+        now: FileTime,
+        usage: &Arc<Usage>,
+    ) -> Self {
+        usage.take_anyway(length_of(security.as_ref()));
+        Self::make(number, directory, attributes, security, now, usage, 0)
+    }
+
+    fn make(
+        number: u64,
+        directory: bool,
+        attributes: FileAttributes,
+        security: Option<Assigned>,
+        now: FileTime,
+        usage: &Arc<Usage>,
+        overhead: u64,
+    ) -> Self {
+        let charge = Charge::new(usage, Security::assigned(security.clone(), None).owner());
+        Self {
             number,
             directory,
-            data: RwLock::new(Chunks::new(Arc::clone(usage))),
+            data: RwLock::new(Chunks::new(Arc::clone(&charge))),
             links: AtomicU32::new(1),
             streams: Mutex::default(),
             attributes: Mutex::default(),
@@ -75,8 +105,9 @@ impl Inode {
             security: Mutex::new(security),
             integrity: Mutex::default(),
             reparse: Mutex::default(),
-            usage: Arc::clone(usage),
-        })
+            charge,
+            overhead,
+        }
     }
 
     pub(super) fn is_compressed(&self) -> bool {
@@ -112,8 +143,14 @@ impl Inode {
         let mut stored = lock(&self.security);
         let before = Security::assigned(stored.clone(), None);
         let after = Assigned::Descriptor(change.apply(&before, self.directory)?);
-        self.usage.take(length_of(Some(&after)))?;
-        self.usage.give_back(length_of(stored.as_ref()));
+        let owner = Security::assigned(Some(after.clone()), None).owner();
+        let usage = &self.charge.usage;
+        usage.take(length_of(Some(&after)))?;
+        if let Err(status) = self.charge.change_owner(owner) {
+            usage.give_back(length_of(Some(&after)));
+            return Err(status);
+        }
+        usage.give_back(length_of(stored.as_ref()));
         *stored = Some(after);
         drop(stored);
         lock(&self.times).changed = now;
@@ -122,8 +159,8 @@ impl Inode {
 
     pub(super) fn set_reparse(&self, data: Option<Bytes>, now: FileTime) -> Result<(), NtStatus> {
         let mut reparse = lock(&self.reparse);
-        self.usage.take(reparse_length(data.as_ref()))?;
-        self.usage.give_back(reparse_length(reparse.as_ref()));
+        self.charge.usage.take(reparse_length(data.as_ref()))?;
+        self.charge.usage.give_back(reparse_length(reparse.as_ref()));
         *reparse = data;
         lock(&self.times).changed = now;
         Ok(())
@@ -201,7 +238,7 @@ fn reparse_length(data: Option<&Bytes>) -> u64 {
 impl Drop for Inode {
     fn drop(&mut self) {
         let kept = length_of(lock(&self.security).as_ref()) + reparse_length(lock(&self.reparse).as_ref());
-        self.usage.give_back(OVERHEAD + kept);
+        self.charge.usage.give_back(self.overhead + kept);
     }
 }
 

@@ -3,8 +3,10 @@
 mod chunks;
 mod data;
 mod inode;
+mod quota;
 mod streams;
 mod tree;
+mod volume;
 
 use std::{
     sync::{
@@ -17,13 +19,13 @@ use std::{
 use sansmb::wire::{FileAttributes, FileTime, NtStatus};
 use sansmb_fileserver::storage::{
     Completion, Creator, Done, Entry, Existence, Features, FileIdentity, Handle, Job, Outcome, SharePath,
-    Space, Storage, StorageTraits, Want,
+    Storage, StorageTraits, Want,
 };
 
 use self::{
     chunks::{BLOCK, Usage},
     inode::{Inode, Link, Opened, Position},
-    tree::{Child, Names, ROOT, check_name},
+    tree::{Child, Names, QUOTA, ROOT, check_name},
 };
 use crate::{
     fold,
@@ -65,6 +67,7 @@ fn system_time() -> FileTime {
 pub struct Memory {
     names: Mutex<Names>,
     opened: Slab<Opened>,
+    quota_file: Arc<Inode>,
     usage: Arc<Usage>,
     clock: fn() -> FileTime,
     volume: u64,
@@ -79,13 +82,11 @@ impl Memory {
         let volume = VOLUMES.fetch_add(1, Ordering::Relaxed);
         let usage = Usage::new(options.capacity);
         let now = (options.clock)();
-        // The root is free, so that there is one whatever the capacity.
-        let free = Usage::new(u64::MAX);
-        let root = Inode::new(ROOT, true, FileAttributes::empty(), None, now, &free);
-        let root = root.expect("there is room in an empty volume");
+        let root = Inode::fixed(ROOT, true, FileAttributes::empty(), None, now, &usage);
         Self {
             names: Mutex::new(Names::new(Arc::new(root))),
             opened: Slab::default(),
+            quota_file: Arc::new(volume::quota_file(&usage)),
             usage,
             clock: options.clock,
             volume,
@@ -103,6 +104,7 @@ impl Memory {
                     sparse: true,
                     block_sharing: true,
                     compression: true,
+                    quotas: true,
                     integrity: true,
                     reparse_points: true,
                     hard_links: true,
@@ -121,7 +123,9 @@ impl Memory {
 
     fn directory(&self, handle: Handle) -> Result<Arc<Opened>, NtStatus> {
         let opened = self.get(handle)?;
-        if opened.is_directory() { Ok(opened) } else { Err(NtStatus::INVALID_PARAMETER) }
+        // The quota file only looks like one.
+        let listed = opened.is_directory() && opened.inode.number != QUOTA;
+        if listed { Ok(opened) } else { Err(NtStatus::INVALID_PARAMETER) }
     }
 
     /// A file or directory whose name is concerned.
@@ -210,12 +214,11 @@ impl Memory {
                 let dir = self.directory(handle)?;
                 Ok(Done::Empty(lock(&self.names).is_empty(dir.inode.number)))
             }
-            Job::Space { handle } => {
+            Job::Space { handle, caller } => {
                 self.get(handle)?;
-                let free = self.usage.free();
-                let total = self.usage.capacity;
-                Ok(Done::Space(Space { total, available: free, free, block: BLOCK as u32 }))
+                Ok(Done::Space(self.space(caller.as_deref())))
             }
+            Job::Quota(job) => self.quota(job),
             Job::OpenStream { handle, name, existence, rights } => {
                 self.open_stream(handle, &name, existence, rights)
             }

@@ -15,6 +15,7 @@ use super::{
     Memory,
     chunks::{BLOCK, Chunks, Usage},
     inode::{Inode, OVERHEAD, Opened, with_integrity},
+    quota::Charge,
     read,
 };
 use crate::{attributes::shown, fold, slab::lock, streams::check_stream_name};
@@ -31,12 +32,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(number: u64, name: &Arc<str>, usage: &Arc<Usage>) -> Result<Self, NtStatus> {
+    fn new(number: u64, name: &Arc<str>, charge: &Arc<Charge>) -> Result<Self, NtStatus> {
+        let usage = &charge.usage;
         usage.take(OVERHEAD)?;
         Ok(Self {
             number,
             name: Mutex::new(Some(Arc::clone(name))),
-            data: RwLock::new(Chunks::new(Arc::clone(usage))),
+            data: RwLock::new(Chunks::new(Arc::clone(charge))),
             usage: Arc::clone(usage),
         })
     }
@@ -133,7 +135,7 @@ impl Memory {
             None => {
                 created = true;
                 streams.last += 1;
-                let stream = Arc::new(Stream::new(streams.last, name, &inode.usage)?);
+                let stream = Arc::new(Stream::new(streams.last, name, &inode.charge)?);
                 streams.by_fold.insert(folded, Arc::clone(&stream));
                 inode.changed(self.now());
                 stream
@@ -206,7 +208,7 @@ impl Memory {
         let mut attributes = lock(&inode.attributes);
         let list = merge_extended_attributes(attributes.list.clone(), changes)?;
         let bytes = u64::from(packed_size(&list));
-        let usage = Arc::clone(&inode.usage);
+        let usage = Arc::clone(&inode.charge.usage);
         // The old ones give theirs back only when the new ones have theirs.
         usage.take(bytes).map_err(|_| NtStatus::EA_TOO_LARGE)?;
         attributes.taken = Some(Taken { bytes, usage });

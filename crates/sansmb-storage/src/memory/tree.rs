@@ -14,6 +14,8 @@ use crate::{fold, slab::lock};
 
 /// Number of the root directory.
 pub(super) const ROOT: u64 = 1;
+/// Number of the quota file, which no directory has.
+pub(super) const QUOTA: u64 = u64::MAX;
 /// Longest name, in UTF-16 units.
 const NAME_MAX: usize = 255;
 

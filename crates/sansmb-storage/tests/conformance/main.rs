@@ -9,6 +9,7 @@ mod integrity;
 mod local_only;
 mod names;
 mod open;
+mod quota;
 mod read_only;
 mod removal;
 mod rename;
@@ -45,6 +46,7 @@ rules! {
         huge_offset_takes_no_room;
     removal: unlink_while_open, directories_must_be_empty, unlink_never_hits_another_file, is_empty,
         root_stays, unlink_in_renamed_directory, unlink_twice;
+    quota: quotas_are_kept_or_refused;
     integrity: integrity_is_kept_and_inherited_or_refused;
     reparse: reparse_points_hold_what_they_are_given, o18_reparse_points_stop_whoever_comes,
         o18_only_empty_directories_become_reparse_points, reparse_points_are_renamed_and_removed;

@@ -72,7 +72,7 @@ pub(crate) fn root(s: &dyn Storage) {
         try_open(s, "", Want::Directory, Existence::MustNotExist).unwrap_err(),
         NtStatus::OBJECT_NAME_COLLISION
     );
-    let Ok(Done::Space(space)) = run(s, Job::Space { handle: root.handle }) else { panic!() };
+    let Ok(Done::Space(space)) = run(s, Job::Space { handle: root.handle, caller: None }) else { panic!() };
     assert!(space.total >= space.free && space.free >= space.available && space.block > 0, "{space:?}");
     assert!(space.total > 0);
     let traits = s.traits();

@@ -26,6 +26,8 @@ wire_flags! {
         /// SeRestorePrivilege: write everything, where the open says that it is for a backup, and give
         /// files to any owner.
         const RESTORE = 0x08;
+        /// SeManageVolumePrivilege: see and set what others may take of a volume.
+        const MANAGE_VOLUME = 0x10;
     }
 }
 
