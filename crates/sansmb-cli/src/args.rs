@@ -273,12 +273,22 @@ pub(crate) struct Bench {
     /// Length of a small file, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(..=1_048_576))]
     pub(crate) size: u32,
-    /// How many small files are worked on at a time
+    /// How many small files are worked on at a time, or clients log on
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) jobs: u32,
     /// Over how many connections, each with a session of its own, the small files go
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) connections: u32,
+    /// Measure so many clients instead: each logs on, then all read and write at once, one request each
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["mib", "files", "size", "connections"],
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) clients: Option<u32>,
+    /// How many blocks of 64 KiB they read (70 of 100) and write together; 0 leaves them logged on alone
+    #[arg(long, value_name = "COUNT", requires = "clients", default_value_t = 20_000)]
+    pub(crate) blocks: u32,
+    /// How long to keep them idle before they go, in seconds
+    #[arg(long, value_name = "SECONDS", requires = "clients", default_value_t = 0)]
+    pub(crate) idle: u32,
     #[command(flatten)]
     pub(crate) access: Access,
 }

@@ -12,6 +12,7 @@ use sansmb_auth::Credentials;
 use crate::{
     args::{Access, dialect_name},
     failure::{About, Failure, Result},
+    runtime::RuntimeKind,
     url::{ServerUrl, SmbUrl},
 };
 
@@ -62,6 +63,12 @@ impl<'a> Servers<'a> {
             Err(_) => {}
         }
         session
+    }
+
+    /// What it takes to log on to a server over and over, each time with a connection of its own.
+    pub(crate) fn way_in(&mut self, server: &ServerUrl) -> Result<WayIn> {
+        let (credentials, config) = (self.credentials(server)?, self.config());
+        Ok(WayIn { runtime: self.access.runtime, server: server.clone(), credentials, config })
     }
 
     async fn log_on(&mut self, server: &ServerUrl) -> Result<Session> {
@@ -201,6 +208,25 @@ impl<'a> Servers<'a> {
         let password = rpassword::prompt_password(prompt).map_err(|_| nowhere())?;
         self.typed = Some(password.clone());
         Ok(password)
+    }
+}
+
+/// Logs on as one more client, whenever and from wherever it is asked to.
+#[derive(Debug, Clone)]
+pub(crate) struct WayIn {
+    runtime: RuntimeKind,
+    server: ServerUrl,
+    credentials: Credentials,
+    config: ClientConfig,
+}
+
+impl WayIn {
+    pub(crate) async fn log_on(&self) -> Result<Session> {
+        let ClientConfig { guid, salt, .. } = Connection::default_config();
+        let config = ClientConfig { guid, salt, ..self.config.clone() };
+        let (host, port) = (&self.server.host, self.server.port);
+        let connection = self.runtime.connect(host, port, config).await.about(&self.server)?;
+        connection.log_on(self.credentials.clone()).await.about(&self.server)
     }
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod commands;
 mod decode;
+mod descriptors;
 mod failure;
 mod interrupt;
 mod logging;

@@ -1,10 +1,10 @@
 //! The runtimes to choose from, behind one type, so that commands are written once.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use clap::ValueEnum;
 use sansmb::client::ClientConfig;
-use sansmb_async::{Result, client::Connection};
+use sansmb_async::{Result, Runtime, client::Connection};
 use sansmb_blocking::ThreadRuntime;
 use sansmb_smol::SmolRuntime;
 use sansmb_tokio::TokioRuntime;
@@ -45,6 +45,24 @@ impl RuntimeKind {
             Self::Tokio => Connection::connect(&TokioRuntime, host, port, config).await,
             Self::Smol => Connection::connect(&SmolRuntime::default(), host, port, config).await,
             Self::Blocking => Connection::connect(&ThreadRuntime, host, port, config).await,
+        }
+    }
+
+    /// Runs a task in the background of this runtime.
+    pub(crate) fn spawn(self, task: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Tokio => TokioRuntime.spawn(task),
+            Self::Smol => SmolRuntime::default().spawn(task),
+            Self::Blocking => ThreadRuntime.spawn(task),
+        }
+    }
+
+    /// Waits.
+    pub(crate) async fn sleep(self, time: Duration) {
+        match self {
+            Self::Tokio => TokioRuntime.sleep(time).await,
+            Self::Smol => SmolRuntime::default().sleep(time).await,
+            Self::Blocking => ThreadRuntime.sleep(time).await,
         }
     }
 }

@@ -15,7 +15,7 @@ mod tree;
 
 use crate::{
     args::{Args, Command},
-    decode,
+    decode, descriptors,
     failure::{Failure, Result, complain},
     interrupt::Interrupt,
 };
@@ -27,6 +27,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         return decode::run(decode, args.verbose > 0);
     }
     let interrupt = Interrupt::install();
+    descriptors::allow_all();
     match args.command {
         Command::Decode(_) => Ok(()),
         Command::Serve(args) => serve::run(&args, &interrupt),

@@ -34,6 +34,13 @@ pub(super) struct Operations {
     each: Vec<Duration>,
 }
 
+impl Operations {
+    /// Operations that ran side by side while `watch` did.
+    pub(super) fn gathered(watch: Stopwatch, each: Vec<Duration>) -> Self {
+        Self { all: watch.stop(), each }
+    }
+}
+
 /// Does `work` for each number below `count`, `jobs` at a time, until one fails.
 pub(super) async fn at_once<F: Future<Output = Result<()>>>(
     jobs: u32,
@@ -103,6 +110,16 @@ impl Figure {
 
     /// Operations on files.
     pub(super) fn each(what: &'static str, operations: Operations) -> Self {
+        Self::operations(what, operations, 1, "files")
+    }
+
+    /// Operations of any kind, each of which counts as so many units.
+    pub(super) fn operations(
+        what: &'static str,
+        operations: Operations,
+        worth: u64,
+        unit: &'static str,
+    ) -> Self {
         let Operations { all, mut each } = operations;
         each.sort_unstable();
         let at = |percent: usize| {
@@ -110,6 +127,6 @@ impl Figure {
                 .map_or(0.0, |took| took.as_secs_f64() * 1e3)
         };
         let milliseconds = Some([at(50), at(99)]);
-        Self { milliseconds, ..Self::new(what, each.len() as u64, "files", all) }
+        Self { milliseconds, ..Self::new(what, each.len() as u64 * worth, unit, all) }
     }
 }

@@ -1,5 +1,7 @@
 //! `sansmb bench`.
 
+mod clients;
+mod crew;
 mod measure;
 mod report;
 
@@ -10,6 +12,7 @@ use sansmb::crypto::Random;
 use sansmb_async::client::{OpenOptions, Share};
 
 use self::{
+    clients::Clients,
     measure::{Figure, Stopwatch, at_once},
     report::Report,
 };
@@ -38,9 +41,17 @@ pub(super) async fn run(args: &Bench, interrupt: &Interrupt) -> Result<()> {
     let name = format!("sansmb-bench-{:08x}", u32::from_be_bytes(suffix));
     let dir = args.url.with_path(join(&args.url.path, &name));
     interrupt.or(async { share.create_dir(&dir.path).await.about(&dir) }).await?;
-    let bench = Workload { args, share: &share, shares: &shares, dir: &dir };
     let mut report = Report::new(args.access.json);
-    let result = interrupt.or(bench.measure(&mut report)).await;
+    let result = match args.clients {
+        Some(count) => match servers.way_in(&args.url.server) {
+            Ok(way_in) => Clients { args, count, way_in, dir: &dir, interrupt }.measure(&mut report).await,
+            Err(failure) => Err(failure),
+        },
+        None => {
+            let bench = Workload { args, share: &share, shares: &shares, dir: &dir };
+            interrupt.or(bench.measure(&mut report)).await
+        }
+    };
     // Whatever happened: nothing of ours stays.
     let removed = remove_tree(&share, &dir).await;
     report.finish()?;
