@@ -1,12 +1,13 @@
 //! Client against server in memory: every dialect, signer and cipher.
 
 use sansmb::{
-    client::{EncryptionPolicy, Outcome},
+    client::{EncryptionPolicy, Outcome, Payload},
     op,
     server::{Event, Reply},
+    time::Now,
     wire::{Cipher, Dialect, FileId, NtStatus, ReadRequest, SigningAlgorithm},
 };
-use sansmb_tests::{Pair, PairConfig};
+use sansmb_tests::{Pair, PairConfig, now};
 
 fn read_round_trip(pair: &mut Pair) {
     let tree = pair.connect().expect("connect");
@@ -87,6 +88,33 @@ fn any_chunking_equals_one_chunk() {
         pair.chunks = vec![chunk];
         read_round_trip(&mut pair);
     }
+}
+
+#[test]
+fn a_quiet_connection_gives_back_the_room_that_a_busy_one_takes() {
+    let mut pair = Pair::new(PairConfig::default());
+    let tree = pair.connect().expect("connect");
+    let room = |pair: &mut Pair| pair.server.recv_target(pair.conn).map_or(0, |room| room.len());
+    assert!(room(&mut pair) <= 4096, "little came so far");
+    assert_eq!(pair.server.poll_timeout(), None);
+    for at in [0, 20_000, 40_000] {
+        let data = Payload::from(bytes::Bytes::from(vec![7; 20_000]));
+        pair.client.write(tree, FileId { persistent: 1, volatile: 2 }, at, data, pair.now);
+    }
+    pair.run();
+    assert_eq!(pair.server_events.len(), 3);
+    assert!(room(&mut pair) > 4096, "much came at once");
+    pair.advance(now(1_000));
+    let echo = pair.client.echo(tree.session, pair.now);
+    pair.run();
+    pair.result(echo).expect("ECHO");
+    let due = pair.server.poll_timeout().expect("it will be quiet some time");
+    pair.advance(Now { mono: due, ..pair.now });
+    assert!(room(&mut pair) > 4096, "it was not quiet for long");
+    let due = pair.server.poll_timeout().expect("it may be quiet now");
+    pair.advance(Now { mono: due, ..pair.now });
+    assert_eq!(room(&mut pair), 4096);
+    assert_eq!(pair.server.poll_timeout(), None);
 }
 
 #[test]

@@ -25,6 +25,8 @@ const PREFIX_LEN: usize = 4;
 /// One NetBIOS session keep-alive, [RFC1002] 4.3.6.
 const NETBIOS_KEEPALIVE: u8 = 0x85;
 const SCAN_LEN: usize = 64 << 10;
+/// Length of the scan buffer until a read fills it: what a connection holds on which little happens.
+const SCAN_LEN_AT_FIRST: usize = 4 << 10;
 /// Large buffers that wait for their last reader, to be used again without clearing them.
 const RECYCLED: usize = 4;
 
@@ -43,6 +45,8 @@ enum Stage {
 pub struct Rx {
     scan: BytesMut,
     filled: usize,
+    /// Length of the next scan buffer.
+    scan_len: usize,
     stage: Stage,
     max_frame: usize,
     recycled: VecDeque<Bytes>,
@@ -51,7 +55,14 @@ pub struct Rx {
 impl Rx {
     /// Accepts messages of at most `max_frame` bytes.
     pub fn new(max_frame: usize) -> Self {
-        Self { scan: BytesMut::new(), filled: 0, stage: Stage::Scan, max_frame, recycled: VecDeque::new() }
+        Self {
+            scan: BytesMut::new(),
+            filled: 0,
+            scan_len: SCAN_LEN_AT_FIRST,
+            stage: Stage::Scan,
+            max_frame,
+            recycled: VecDeque::new(),
+        }
     }
 
     /// Changes the limit for messages that have not begun to arrive.
@@ -70,7 +81,7 @@ impl Rx {
         if matches!(self.stage, Stage::Scan)
             && (self.scan.len() == self.filled || self.scan.len() < PREFIX_LEN)
         {
-            self.refill(SCAN_LEN);
+            self.refill(self.scan_len);
         }
         match &mut self.stage {
             Stage::Exact { buf, filled } => &mut buf[*filled..],
@@ -82,14 +93,26 @@ impl Rx {
     pub fn received(&mut self, n: usize) {
         match &mut self.stage {
             Stage::Exact { buf, filled } => *filled = filled.saturating_add(n).min(buf.len()),
-            Stage::Scan => self.filled = self.filled.saturating_add(n).min(self.scan.len()),
+            Stage::Scan => {
+                self.filled = self.filled.saturating_add(n).min(self.scan.len());
+                // There may be more; at the end of a buffer that says little.
+                if self.filled == self.scan.len() && n >= SCAN_LEN_AT_FIRST / 2 {
+                    self.scan_len = SCAN_LEN;
+                }
+            }
         }
     }
 
-    /// Gives back the scan buffer when nothing is in it: what an idle connection costs.
+    /// Whether [`Rx::release_idle`] may give back more than a little.
+    pub fn is_grown(&self) -> bool {
+        self.scan_len > SCAN_LEN_AT_FIRST || !self.recycled.is_empty()
+    }
+
+    /// Gives back the buffers when nothing is in them: what an idle connection costs.
     pub fn release_idle(&mut self) {
         if self.filled == 0 && matches!(self.stage, Stage::Scan) {
             self.scan = BytesMut::new();
+            self.scan_len = SCAN_LEN_AT_FIRST;
             self.recycled.clear();
         }
     }
@@ -131,7 +154,10 @@ impl Rx {
             if total > SCAN_LEN {
                 self.begin_exact(len);
             } else if total > self.scan.len() {
-                self.refill(SCAN_LEN);
+                if total > self.scan_len {
+                    self.scan_len = SCAN_LEN;
+                }
+                self.refill(self.scan_len);
             }
             return Ok(None);
         }

@@ -5,6 +5,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -30,6 +31,9 @@ const FRAME_OVERHEAD: usize = 4096;
 /// requests: what a client that reads nothing can make us hold. Above the same, requests that are
 /// not answered yet included, nothing is read: what one can make us hold that writes too fast.
 const HIGH_WATER: usize = 24 << 20;
+
+/// A connection on which nothing arrives for so long gives back the buffers that it needed before.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Of so many sessions that are over a connection keeps the signing key.
 const MAX_FORMER: usize = 16;
@@ -228,6 +232,8 @@ pub struct Channel {
     /// When the connection was last fed.
     pub(super) fed: Now,
     deadline: Option<Instant>,
+    /// When to see whether buffers can be given back.
+    quiet: Option<Instant>,
 }
 
 impl Channel {
@@ -259,6 +265,7 @@ impl Channel {
             expendable: false,
             fed: now,
             deadline: Some(now.mono.after(config.handshake_timeout)),
+            quiet: None,
             config,
         }
     }
@@ -285,6 +292,9 @@ impl Channel {
         self.fed = now;
         self.rx.received(n);
         self.process_frames(now);
+        if self.quiet.is_none() && self.rx.is_grown() {
+            self.quiet = Some(now.mono.after(QUIET));
+        }
     }
 
     /// Feeds bytes that lie elsewhere; the same as copying them into [`Channel::recv_target`].
@@ -367,13 +377,20 @@ impl Channel {
 
     /// When [`Channel::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline.filter(|_| self.closed.is_none())
+        self.deadline.into_iter().chain(self.quiet).min().filter(|_| self.closed.is_none())
     }
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Now) {
         if self.deadline.is_some_and(|deadline| deadline <= now.mono) {
             self.close_because(CloseReason::Timeout);
+        }
+        if self.quiet.is_some_and(|at| at <= now.mono) {
+            let quiet = self.fed.mono.after(QUIET);
+            self.quiet = Some(quiet).filter(|at| *at > now.mono);
+            if self.quiet.is_none() {
+                self.release_idle();
+            }
         }
     }
 
@@ -391,7 +408,7 @@ impl Channel {
         self.in_flight.len() - self.in_flight.values().filter(waits).count()
     }
 
-    /// Gives back buffers while nothing is happening.
+    /// Gives back buffers while nothing is happening; a channel does so by itself after a while.
     pub fn release_idle(&mut self) {
         self.rx.release_idle();
     }
