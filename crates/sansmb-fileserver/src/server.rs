@@ -331,6 +331,7 @@ impl FileServer {
             Step::Share(sharing) => self.share_step(open, sharing, outcome),
             Step::Reparse(reparsing) => self.reparse_step(open, reparsing, outcome),
             Step::Compress(compressing) => self.compress_step(open, *compressing, outcome),
+            Step::ObjectId(identifying) => self.object_id_step(open, *identifying, outcome),
             Step::Protect(protecting) => self.integrity_step(open, *protecting, outcome),
             Step::Trim(trimming) => self.trim_step(open, trimming, outcome),
             Step::Ask(asking) => self.ask_step(open, *asking, outcome),

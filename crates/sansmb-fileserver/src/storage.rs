@@ -10,18 +10,23 @@
 
 mod attributes;
 mod integrity;
+mod object_id;
 mod quota;
 
 use std::{fmt::Debug, sync::Arc};
 
 pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_attributes, packed_size};
 pub use integrity::Integrity;
+pub use object_id::ObjectIdJob;
 pub use quota::{NO_QUOTA, Quota, QuotaChange, QuotaControl, QuotaJob, QuotaLimits};
 
 use bytes::Bytes;
 use sansmb::{
     conn::MessageBuffer,
-    wire::{CompletionFilter, FileAttributes, FileTime, NtStatus, dtyp::Sid, fscc::NotifyAction},
+    wire::{
+        CompletionFilter, FileAttributes, FileTime, NtStatus, dtyp::Sid, fscc::NotifyAction,
+        fsctl::ObjectIdBuffer,
+    },
 };
 
 pub use crate::security::{Assigned, Creator, MAX_DESCRIPTOR, Security, SecurityChange, Unix};
@@ -431,6 +436,13 @@ pub enum Job {
         /// REPARSE_DATA_BUFFER or REPARSE_GUID_DATA_BUFFER, [MS-FSCC] 2.1.2; at most 16 KiB.
         data: Option<Bytes>,
     },
+    /// The object ID of a file or directory; [`NtStatus::NOT_SUPPORTED`] where none are kept.
+    ObjectId {
+        /// The file or directory, or one of its streams.
+        handle: Handle,
+        /// What of it.
+        job: ObjectIdJob,
+    },
     /// How the data of a file is protected. Ends with [`Done::Integrity`]; [`NtStatus::NOT_SUPPORTED`]
     /// where that is not kept.
     Integrity {
@@ -527,6 +539,8 @@ pub enum Done {
     Reparse(Bytes),
     /// See [`Job::Read`].
     Read(MessageBuffer),
+    /// See [`ObjectIdJob`].
+    ObjectId(ObjectIdBuffer),
     /// See [`Job::Integrity`].
     Integrity {
         /// How the data is protected.

@@ -9,7 +9,10 @@ use crate::{
     create::{Creating, access::Found},
     directory::Query,
     info::{QueryEas, QueryFile, QueryFs, QuerySecurity, Renaming, SetFile, StreamRenaming},
-    ioctl::{Asking, Compressing, Copying, Protecting, Ranging, Reparsing, Sharing, Sparsing, Trimming},
+    ioctl::{
+        Asking, Compressing, Copying, Identifying, Protecting, Ranging, Reparsing, Sharing, Sparsing,
+        Trimming,
+    },
     opens::OpenId,
     persistent::Restoring,
     quota::{QueryQuota, SetQuota},
@@ -92,6 +95,7 @@ pub(crate) enum Step {
     Reparse(Box<Reparsing>),
     Compress(Box<Compressing>),
     Protect(Box<Protecting>),
+    ObjectId(Box<Identifying>),
     Trim(Box<Trimming>),
     Ask(Box<Asking>),
     /// Times that a client froze are put back; the answer waits for it.

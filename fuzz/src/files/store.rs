@@ -135,6 +135,7 @@ fn handles(job: &Job) -> Vec<Handle> {
         | Job::Link { handle, .. }
         | Job::Unlink { handle }
         | Job::IsEmpty { handle }
+        | Job::ObjectId { handle, .. }
         | Job::Integrity { handle }
         | Job::SetIntegrity { handle, .. }
         | Job::Space { handle, .. }

@@ -237,6 +237,7 @@ fn ioctl_input(code: CtlCode, input: &[u8]) -> Option<Part> {
         C::SET_COMPRESSION => structure::<fsctl::CompressionState>(input),
         C::SET_INTEGRITY_INFORMATION => structure::<fsctl::SetIntegrity>(input),
         C::SET_INTEGRITY_INFORMATION_EX => structure::<fsctl::SetIntegrityEx>(input),
+        C::SET_OBJECT_ID_EXTENDED => structure::<fsctl::ObjectIdBirth>(input),
         C::SET_OBJECT_ID => structure::<fsctl::ObjectIdBuffer>(input),
         C::SET_SPARSE => structure::<fsctl::SetSparse>(input),
         C::SET_ZERO_DATA => structure::<fsctl::ZeroData>(input),

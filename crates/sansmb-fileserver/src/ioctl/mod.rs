@@ -5,6 +5,7 @@ mod copy;
 mod data;
 mod integrity;
 mod interfaces;
+mod object_id;
 mod reparse;
 mod share;
 mod trim;
@@ -14,6 +15,7 @@ pub(crate) use compression::Compressing;
 pub(crate) use copy::Copying;
 pub(crate) use data::{Ranging, Sparsing};
 pub(crate) use integrity::Protecting;
+pub(crate) use object_id::Identifying;
 pub(crate) use reparse::Reparsing;
 use sansmb::{
     server::{Failure, Reply, Request, Token, op},
@@ -42,8 +44,7 @@ const WITHOUT_OPEN: [CtlCode; 4] = [
 
 /// Codes that Windows hands on to the file system, [MS-SMB2] 3.3.5.15 and its note, and that nothing is
 /// done about here.
-const OTHERS: [CtlCode; 30] = [
-    CtlCode::DELETE_OBJECT_ID,
+const OTHERS: [CtlCode; 28] = [
     CtlCode::FILESYSTEM_GET_STATISTICS,
     CtlCode::FIND_FILES_BY_SID,
     CtlCode::GET_REFS_VOLUME_DATA,
@@ -65,7 +66,6 @@ const OTHERS: [CtlCode; 30] = [
     CtlCode::REFS_STREAM_SNAPSHOT_MANAGEMENT,
     CtlCode::SET_DEFECT_MANAGEMENT,
     CtlCode::SET_ENCRYPTION,
-    CtlCode::SET_OBJECT_ID_EXTENDED,
     CtlCode::SET_ZERO_ON_DEALLOCATION,
     CtlCode::STORAGE_QOS_CONTROL,
     CtlCode::SVHDX_ASYNC_TUNNEL_REQUEST,
@@ -146,8 +146,11 @@ impl FileServer {
             CtlCode::SRV_COPYCHUNK | CtlCode::SRV_COPYCHUNK_WRITE => {
                 self.copy_chunk(id, token, body.input, echo)
             }
-            CtlCode::CREATE_OR_GET_OBJECT_ID => self.object_id(id, token, echo),
-            CtlCode::GET_OBJECT_ID => self.object_id(id, token, echo),
+            CtlCode::CREATE_OR_GET_OBJECT_ID
+            | CtlCode::GET_OBJECT_ID
+            | CtlCode::SET_OBJECT_ID
+            | CtlCode::SET_OBJECT_ID_EXTENDED
+            | CtlCode::DELETE_OBJECT_ID => self.object_id(id, token, body.input, echo),
             CtlCode::GET_REPARSE_POINT => self.get_reparse_point(id, token, echo),
             CtlCode::SET_REPARSE_POINT => self.set_reparse_point(id, token, body.input, echo),
             CtlCode::DELETE_REPARSE_POINT => self.delete_reparse_point(id, token, body.input, echo),
@@ -159,8 +162,6 @@ impl FileServer {
             CtlCode::SRV_ENUMERATE_SNAPSHOTS => self.enumerate_snapshots(token, echo),
             // [MS-FSA] 2.1.5.10.18: so it is said of every name.
             CtlCode::IS_PATHNAME_VALID => self.respond(token, echo.reply(&[])),
-            // Nobody here has the right to restore files.
-            CtlCode::SET_OBJECT_ID => self.fail(token, NtStatus::ACCESS_DENIED),
             CtlCode::SET_SPARSE => self.set_sparse(id, token, body.input, echo),
             CtlCode::SET_ZERO_DATA => self.set_zero_data(id, token, body.input, echo),
             CtlCode::QUERY_ALLOCATED_RANGES => self.allocated_ranges(id, token, body.input, echo),

@@ -1,13 +1,10 @@
-//! Control codes that tell of a file's identity, its regions and its volume.
+//! Control codes that tell of a file's regions and its volume.
 
 use sansmb::{
     server::{Token, op},
     wire::{
-        CtlCode, Guid, NtStatus, Structure, Utf16,
-        fsctl::{
-            FileRegion, FileRegionInput, FileRegionOutput, NtfsVolumeData, ObjectIdBuffer, RegionUsage,
-            SnapshotArray,
-        },
+        CtlCode, NtStatus, Structure, Utf16,
+        fsctl::{FileRegion, FileRegionInput, FileRegionOutput, NtfsVolumeData, RegionUsage, SnapshotArray},
     },
 };
 
@@ -32,29 +29,6 @@ pub(crate) struct Asking {
 }
 
 impl FileServer {
-    /// [MS-FSA] 2.1.5.10.1 and 2.1.5.10.13. The identity is made of what names the file anyway, so
-    /// every file has one.
-    pub(super) fn object_id(&mut self, id: OpenId, token: Token<op::Ioctl>, echo: Echo) {
-        let Some(file) = self.file(id) else { return self.fail(token, NtStatus::FILE_CLOSED) };
-        if echo.limit < ObjectIdBuffer::FIXED_LEN {
-            return self.fail(token, NtStatus::INVALID_PARAMETER);
-        }
-        let guid = |low: u64, high: u64| {
-            let mut bytes = [0; 16];
-            let all = low.to_le_bytes().into_iter().chain(high.to_le_bytes());
-            bytes.iter_mut().zip(all).for_each(|(to, from)| *to = from);
-            Guid(bytes)
-        };
-        let object_id = guid(file.node.volume, file.node.file);
-        let info = ObjectIdBuffer {
-            object_id,
-            birth_volume_id: guid(file.share.traits.serial.into(), 0),
-            birth_object_id: object_id,
-            domain_id: Guid([0; 16]),
-        };
-        self.respond(token, echo.reply(&info.to_vec()));
-    }
-
     /// [MS-SMB2] 3.3.5.15.1: there are no earlier versions. Windows then puts two zero bytes where
     /// their names would be.
     pub(super) fn enumerate_snapshots(&mut self, token: Token<op::Ioctl>, echo: Echo) {

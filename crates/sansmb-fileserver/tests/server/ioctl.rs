@@ -204,7 +204,7 @@ fn o17_control_codes_that_do_not_fit_are_refused() {
         (file, CtlCode(0x1234_5678), &[][..], NtStatus::NOT_SUPPORTED),
         (file, CtlCode::SRV_READ_HASH, &[], NtStatus::NOT_SUPPORTED),
         (file, CtlCode::GET_RETRIEVAL_POINTERS, &[], NtStatus::INVALID_DEVICE_REQUEST),
-        (file, CtlCode::SET_OBJECT_ID, &[], NtStatus::ACCESS_DENIED),
+        (file, CtlCode::SET_OBJECT_ID, &[], NtStatus::INVALID_PARAMETER),
         (file, CtlCode::IS_PATHNAME_VALID, &[], NtStatus::SUCCESS),
         (file, CtlCode::PIPE_TRANSCEIVE, &[], NtStatus::INVALID_DEVICE_REQUEST),
         (file, CtlCode::PIPE_PEEK, &[], NtStatus::INVALID_DEVICE_REQUEST),

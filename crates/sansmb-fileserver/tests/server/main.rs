@@ -17,6 +17,7 @@ mod leases;
 mod locks;
 mod lsarpc;
 mod notify;
+mod object_id;
 mod oplocks;
 mod persistent;
 mod pipes;

@@ -10,6 +10,7 @@ use sansmb_fileserver::storage::{
 
 use super::{
     chunks::{BLOCK, Chunks, Usage},
+    object_ids::ObjectId,
     quota::Charge,
     streams::{Attributes, Stream, Streams},
 };
@@ -35,6 +36,7 @@ pub(super) struct Inode {
     security: Mutex<Option<Assigned>>,
     /// What was said about checksums. Memory needs none: nothing is computed.
     integrity: Mutex<Integrity>,
+    pub(super) object_id: Mutex<Option<Box<ObjectId>>>,
     /// What it holds as a reparse point.
     reparse: Mutex<Option<Bytes>>,
     /// What it takes, and of whom.
@@ -104,6 +106,7 @@ impl Inode {
             }),
             security: Mutex::new(security),
             integrity: Mutex::default(),
+            object_id: Mutex::default(),
             reparse: Mutex::default(),
             charge,
             overhead,

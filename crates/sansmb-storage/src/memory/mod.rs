@@ -3,6 +3,7 @@
 mod chunks;
 mod data;
 mod inode;
+mod object_ids;
 mod quota;
 mod streams;
 mod tree;
@@ -25,6 +26,7 @@ use sansmb_fileserver::storage::{
 use self::{
     chunks::{BLOCK, Usage},
     inode::{Inode, Link, Opened, Position},
+    object_ids::ObjectIds,
     tree::{Child, Names, QUOTA, ROOT, check_name},
 };
 use crate::{
@@ -68,6 +70,7 @@ pub struct Memory {
     names: Mutex<Names>,
     opened: Slab<Opened>,
     quota_file: Arc<Inode>,
+    object_ids: Arc<ObjectIds>,
     usage: Arc<Usage>,
     clock: fn() -> FileTime,
     volume: u64,
@@ -87,6 +90,7 @@ impl Memory {
             names: Mutex::new(Names::new(Arc::new(root))),
             opened: Slab::default(),
             quota_file: Arc::new(volume::quota_file(&usage)),
+            object_ids: Arc::default(),
             usage,
             clock: options.clock,
             volume,
@@ -183,6 +187,7 @@ impl Memory {
                 self.get(handle)?.inode.set_integrity(integrity, self.now());
                 Ok(Done::Nothing)
             }
+            Job::ObjectId { handle, job } => self.object_id(handle, job),
             Job::GetReparse { handle } => {
                 let reparse = self.get(handle)?.inode.reparse();
                 reparse.map(Done::Reparse).ok_or(NtStatus::NOT_A_REPARSE_POINT)

@@ -8,6 +8,7 @@ mod helpers;
 mod integrity;
 mod local_only;
 mod names;
+mod object_id;
 mod open;
 mod quota;
 mod read_only;
@@ -46,6 +47,7 @@ rules! {
         huge_offset_takes_no_room;
     removal: unlink_while_open, directories_must_be_empty, unlink_never_hits_another_file, is_empty,
         root_stays, unlink_in_renamed_directory, unlink_twice;
+    object_id: object_ids_are_kept_or_refused;
     quota: quotas_are_kept_or_refused;
     integrity: integrity_is_kept_and_inherited_or_refused;
     reparse: reparse_points_hold_what_they_are_given, o18_reparse_points_stop_whoever_comes,

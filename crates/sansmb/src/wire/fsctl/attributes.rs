@@ -18,6 +18,18 @@ record! {
 }
 
 record! {
+    /// The input of SET_OBJECT_ID_EXTENDED, [MS-FSCC] 2.1.3.1: where a file comes from.
+    pub struct ObjectIdBirth = ObjectIdBirthFixed [48] {
+        /// The volume on which the file was made.
+        birth_volume_id: Guid,
+        /// Its object ID when it was made.
+        birth_object_id: Guid,
+        /// Zero.
+        domain_id: Guid,
+    }
+}
+
+record! {
     /// The output of GET_COMPRESSION and the input of SET_COMPRESSION.
     pub struct CompressionState = CompressionStateFixed [2] {
         /// 0 none, 1 the default (to set only), 2 LZNT1.

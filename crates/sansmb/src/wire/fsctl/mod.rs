@@ -18,7 +18,7 @@ mod snapshots;
 mod tests;
 mod validate;
 
-pub use attributes::{CompressionState, ObjectIdBuffer};
+pub use attributes::{CompressionState, ObjectIdBirth, ObjectIdBuffer};
 pub use copychunk::{
     ResumeKey, SrvCopychunk, SrvCopychunkCopy, SrvCopychunkResponse, SrvReadHash, SrvRequestResumeKey,
 };
