@@ -254,7 +254,8 @@ pub enum Job {
         handle: Handle,
     },
     /// Appends up to `length` bytes from `offset` on to `into`. Ends with [`Done::Read`]; at or
-    /// after the end of the file with nothing appended.
+    /// after the end of the file with nothing appended. Where it is [`LARGE`](sansmb::conn::LARGE) or more
+    /// there may be less room than that in `into`, which a driver may replace by memory that was used before.
     Read {
         /// Which file.
         handle: Handle,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sansmb::{
     client::{Payload, Transfer},
+    conn::MessageBuffer,
     op,
     wire::{
         CloseRequest, FileId, FileTime, FlushRequest, InfoType, NtStatus, QueryInfoRequest, ReadRequest,
@@ -164,6 +165,10 @@ impl File {
         const UNDER_WAY: u32 = 8 << 20;
         let chunk = limit.min(1 << 20);
         (chunk, (UNDER_WAY / chunk).clamp(2, 64) as usize)
+    }
+
+    pub(super) fn buffer(&self, len: usize) -> MessageBuffer {
+        self.share.inner.handle.shared.change(|client| client.buffer(len))
     }
 
     pub(super) fn start_read(&self, offset: u64, length: u32) -> Op {

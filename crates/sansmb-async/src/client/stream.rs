@@ -3,7 +3,10 @@
 use std::{collections::VecDeque, pin::pin};
 
 use bytes::Bytes;
-use sansmb::client::{Chunk, Payload, Transfer};
+use sansmb::{
+    client::{Chunk, Payload, Transfer},
+    conn::MessageBuffer,
+};
 
 use super::{
     driver::Op,
@@ -71,6 +74,11 @@ impl<'f> WriteStream<'f> {
     /// The size of pieces that serves best, in bytes.
     pub fn chunk(&self) -> usize {
         self.chunk as usize
+    }
+
+    /// Room for one piece, in memory that was sent before where there is some.
+    pub fn buffer(&self) -> MessageBuffer {
+        self.file.buffer(self.chunk())
     }
 
     /// Bytes handed over so far, counted from the start of the file.

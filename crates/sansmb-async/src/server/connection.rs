@@ -176,6 +176,7 @@ impl<R: Runtime> Connection<R> {
     }
 
     fn carry_out(&mut self) {
+        self.batch.lend(&mut self.channel);
         self.shared.carry_out(&mut self.batch, Some((self.conn, &self.inbox)), &mut self.own);
     }
 

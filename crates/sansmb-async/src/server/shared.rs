@@ -14,7 +14,11 @@ use sansmb::{
     time::{Instant, Now},
 };
 use sansmb_crypto::OsRandom;
-use sansmb_fileserver::{Action, FileServer, JobId, Response, storage::Outcome, store::StoreOutcome};
+use sansmb_fileserver::{
+    Action, FileServer, JobId, Response,
+    storage::{Job, Outcome},
+    store::StoreOutcome,
+};
 
 use crate::Clock;
 
@@ -94,6 +98,19 @@ enum ToDo {
 pub(crate) struct Batch {
     events: VecDeque<Event>,
     todo: Vec<ToDo>,
+}
+
+impl Batch {
+    /// Lends large reads the memory that earlier answers on `channel` have left.
+    pub(crate) fn lend(&mut self, channel: &mut Channel) {
+        for todo in &mut self.todo {
+            if let ToDo::Action(Action::Job { job: Job::Read { length, into, .. }, .. }) = todo
+                && let Some(spare) = channel.spare_buffer(*length as usize)
+            {
+                *into = spare;
+            }
+        }
+    }
 }
 
 impl Inbox {

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use sansmb::{client::Payload, conn::MessageBuffer};
+use sansmb::client::Payload;
 use sansmb_async::client::{File as RemoteFile, OpenOptions, Share};
 
 use super::{
@@ -178,7 +178,7 @@ impl Copy<'_> {
         let marked = file.set_delete(true).await.is_ok();
         let mut stream = file.write_stream(0);
         loop {
-            let mut buffer = MessageBuffer::with_capacity(stream.chunk());
+            let mut buffer = stream.buffer();
             let limit = stream.chunk() as u64;
             let read = buffer.fill_with(|bytes| (&mut *source.reader).take(limit).read_to_end(bytes));
             let read = read.about(&source.name)?;

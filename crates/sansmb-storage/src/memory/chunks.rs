@@ -126,6 +126,7 @@ impl Chunks {
     /// Appends what is in a range, up to the end of the file.
     pub(super) fn read(&self, offset: u64, length: u64, into: &mut Vec<u8>) {
         let length = length.min(self.length.saturating_sub(offset));
+        into.reserve_exact(usize::try_from(length).unwrap_or(0));
         for (number, start, len) in parts(offset, length) {
             let chunk = self.chunks.get(&number).map_or(&[][..], |chunk| chunk.as_slice());
             let there = chunk.get(start..).unwrap_or_default();

@@ -36,7 +36,7 @@ use self::{
     state::{Kind, LogOn, Pending, Queued, Session},
 };
 use crate::{
-    conn::{Rx, Tx},
+    conn::{MessageBuffer, Rx, Tx},
     crypto::PreauthHash,
     op::{self, Op},
     time::{Instant, Now},
@@ -234,6 +234,11 @@ impl Client {
     /// The transport took `n` bytes.
     pub fn sent(&mut self, n: usize) {
         self.tx.sent(n);
+    }
+
+    /// Room for a payload of `len` bytes, in memory that an earlier one has left where there is some.
+    pub fn buffer(&mut self, len: usize) -> MessageBuffer {
+        self.tx.spares().take(len).unwrap_or_else(|| MessageBuffer::with_capacity(len))
     }
 
     /// Bytes that wait to be sent.

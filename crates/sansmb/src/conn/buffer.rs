@@ -23,6 +23,13 @@ impl MessageBuffer {
         Self { bytes }
     }
 
+    /// An empty payload in memory that held another one.
+    pub(super) fn reuse(mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        memory.resize(HEADROOM, 0);
+        Self { bytes: memory }
+    }
+
     /// The payload.
     pub fn payload(&self) -> &[u8] {
         &self.bytes[HEADROOM..]

@@ -4,6 +4,7 @@ mod buffer;
 mod compression;
 mod frames;
 mod rx;
+mod spare;
 mod tx;
 mod window;
 
@@ -11,5 +12,6 @@ pub use buffer::{HEADROOM, MessageBuffer};
 pub use compression::{Compression, CompressionError};
 pub use frames::{Compound, split_compound};
 pub use rx::{FrameError, Rx};
+pub use spare::LARGE;
 pub use tx::Tx;
 pub use window::{CreditError, SequenceWindow};

@@ -4,6 +4,8 @@ use alloc::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::spare::KEPT;
+
 /// Why a byte stream is no SMB transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -27,8 +29,11 @@ const NETBIOS_KEEPALIVE: u8 = 0x85;
 const SCAN_LEN: usize = 64 << 10;
 /// Length of the scan buffer until a read fills it: what a connection holds on which little happens.
 const SCAN_LEN_AT_FIRST: usize = 4 << 10;
+/// What is read first after a large message, which mostly is the head of another one: the less of that
+/// message comes with it, the less has to be copied to where the rest of it goes.
+const HEAD_LEN: usize = 512;
 /// Large buffers that wait for their last reader, to be used again without clearing them.
-const RECYCLED: usize = 4;
+const RECYCLED: usize = 16;
 
 #[derive(Debug)]
 enum Stage {
@@ -49,6 +54,8 @@ pub struct Rx {
     scan_len: usize,
     stage: Stage,
     max_frame: usize,
+    /// The last message was a large one.
+    bulk: bool,
     recycled: VecDeque<Bytes>,
 }
 
@@ -61,6 +68,7 @@ impl Rx {
             scan_len: SCAN_LEN_AT_FIRST,
             stage: Stage::Scan,
             max_frame,
+            bulk: false,
             recycled: VecDeque::new(),
         }
     }
@@ -85,7 +93,11 @@ impl Rx {
         }
         match &mut self.stage {
             Stage::Exact { buf, filled } => &mut buf[*filled..],
-            Stage::Scan => &mut self.scan[self.filled..],
+            Stage::Scan => {
+                let end = if self.bulk && self.filled < HEAD_LEN { HEAD_LEN } else { usize::MAX };
+                let end = end.min(self.scan.len()).max(self.filled + 1);
+                &mut self.scan[self.filled..end]
+            }
         }
     }
 
@@ -126,6 +138,7 @@ impl Rx {
             }
             let whole = core::mem::take(buf);
             self.stage = Stage::Scan;
+            self.bulk = true;
             return Ok(Some(whole));
         }
         loop {
@@ -143,6 +156,7 @@ impl Rx {
             }
             let total = PREFIX_LEN + len;
             if self.filled >= total {
+                self.bulk = false;
                 let mut frame = self.scan.split_to(total);
                 self.filled -= total;
                 if len == 0 {
@@ -166,10 +180,13 @@ impl Rx {
     /// Lends a large message's buffer for reuse; it is taken once nobody else holds it.
     pub(crate) fn recycle(&mut self, frame: &Bytes) {
         if frame.len() > SCAN_LEN {
-            if self.recycled.len() == RECYCLED {
-                self.recycled.pop_front();
-            }
             self.recycled.push_back(frame.clone());
+            let mut held: usize = self.recycled.iter().map(Bytes::len).sum();
+            while (self.recycled.len() > RECYCLED || held > KEPT)
+                && let Some(oldest) = self.recycled.pop_front()
+            {
+                held -= oldest.len();
+            }
         }
     }
 

@@ -4,6 +4,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::spare::Spares;
+
 /// A segment at least this long travels on its own; a shorter one is copied next to its header,
 /// which costs less than one more entry of a vectored write.
 const CHAIN_THRESHOLD: usize = 256;
@@ -14,6 +16,7 @@ pub struct Tx {
     arena: BytesMut,
     queue: VecDeque<Bytes>,
     queued: usize,
+    spares: Spares,
 }
 
 impl Tx {
@@ -65,10 +68,17 @@ impl Tx {
             let taken = n.min(front.len());
             front.advance(taken);
             n -= taken;
-            if front.is_empty() {
-                self.queue.pop_front();
+            if front.is_empty()
+                && let Some(sent) = self.queue.pop_front()
+            {
+                self.spares.keep(sent);
             }
         }
+    }
+
+    /// Memory of what was sent.
+    pub(crate) fn spares(&mut self) -> &mut Spares {
+        &mut self.spares
     }
 
     fn prefix(&mut self, len: usize) {

@@ -17,7 +17,7 @@ use super::{
     token::{ConnId, RequestId},
 };
 use crate::{
-    conn::{Compression, CompressionError, CreditError, FrameError, Rx, SequenceWindow, Tx},
+    conn::{Compression, CompressionError, CreditError, FrameError, MessageBuffer, Rx, SequenceWindow, Tx},
     crypto::{BadTag, EncryptionPolicy, PreauthHash, Signer, verify_message},
     time::{Instant, Now},
     wire::{Command, DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
@@ -292,7 +292,7 @@ impl Channel {
         self.fed = now;
         self.rx.received(n);
         self.process_frames(now);
-        if self.quiet.is_none() && self.rx.is_grown() {
+        if self.quiet.is_none() && (self.rx.is_grown() || !self.tx.spares().is_empty()) {
             self.quiet = Some(now.mono.after(QUIET));
         }
     }
@@ -370,6 +370,12 @@ impl Channel {
         self.tx.sent(n);
     }
 
+    /// Room for a payload of `len` bytes in memory that an earlier answer has left, where there is some:
+    /// for large READs, see [`LARGE`](crate::conn::LARGE).
+    pub fn spare_buffer(&mut self, len: usize) -> Option<MessageBuffer> {
+        self.tx.spares().take(len)
+    }
+
     /// Bytes that wait to be sent.
     pub fn queued(&self) -> usize {
         self.tx.queued()
@@ -411,6 +417,7 @@ impl Channel {
     /// Gives back buffers while nothing is happening; a channel does so by itself after a while.
     pub fn release_idle(&mut self) {
         self.rx.release_idle();
+        self.tx.spares().clear();
     }
 
     /// Whether the transport's own security stands in for encryption.

@@ -1,0 +1,117 @@
+//! Memory of large messages that were sent, to be used again.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use bytes::Bytes;
+
+use super::{MessageBuffer, buffer::HEADROOM};
+
+/// From this length on fresh memory comes from the system, page by page, which costs as much as what
+/// is copied into it.
+pub const LARGE: usize = 64 << 10;
+/// How much is kept: three of the largest payloads.
+pub(super) const KEPT: usize = 3 * ((8 << 20) + LARGE);
+
+/// Large buffers that nobody holds any more, up to [`KEPT`] bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    kept: VecDeque<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Spares {
+    /// Keeps the memory of a segment of which nothing is left to send, if it is large and nobody else
+    /// has it.
+    pub(super) fn keep(&mut self, sent: Bytes) {
+        if !sent.is_empty() {
+            return;
+        }
+        // Takes the memory over; of memory that others have it copies what is left, which is nothing.
+        let memory = Vec::from(sent);
+        if memory.capacity() < LARGE {
+            return;
+        }
+        self.bytes += memory.capacity();
+        self.kept.push_back(memory);
+        while self.bytes > KEPT
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            self.bytes -= oldest.capacity();
+        }
+    }
+
+    /// Room for a large payload of `len` bytes, if some is kept that is not much larger: what was sent
+    /// last, of which a processor may still have some at hand.
+    pub(crate) fn take(&mut self, len: usize) -> Option<MessageBuffer> {
+        if len < LARGE {
+            return None;
+        }
+        let fits = |memory: &Vec<u8>| (len..=2 * len).contains(&memory.capacity().saturating_sub(HEADROOM));
+        let found = self.kept.iter().rposition(fits)?;
+        let memory = self.kept.remove(found)?;
+        self.bytes -= memory.capacity();
+        Some(MessageBuffer::reuse(memory))
+    }
+
+    /// Whether nothing is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Gives all of it back.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Tx;
+
+    fn send(tx: &mut Tx, mut buffer: MessageBuffer) {
+        buffer.extend_from_slice(&[9; 5000]);
+        let (message, start) = buffer.prepend(&[7; 80]).unwrap();
+        tx.push_vec(message, start);
+        while tx.queued() > 0 {
+            tx.sent(tx.queued().div_ceil(2));
+        }
+    }
+
+    #[test]
+    fn memory_that_was_sent_is_used_again() {
+        let mut tx = Tx::default();
+        let buffer = MessageBuffer::with_capacity(1 << 20);
+        let place = buffer.payload().as_ptr();
+        send(&mut tx, buffer);
+        assert!(tx.spares().take(16 << 20).is_none() && tx.spares().take(1000).is_none());
+        let mut again = tx.spares().take(1 << 20).unwrap();
+        assert!(again.is_empty());
+        again.extend_from_slice(&[1; 1 << 20]);
+        assert_eq!(again.payload().as_ptr(), place, "the same memory, and no other");
+        assert!(tx.spares().take(1 << 20).is_none(), "it is lent once");
+    }
+
+    #[test]
+    fn memory_that_others_hold_is_left_to_them() {
+        let mut tx = Tx::default();
+        let shared = Bytes::from(alloc::vec![5; 1 << 20]);
+        tx.push_parts([shared.clone()], shared.len());
+        tx.sent(tx.queued());
+        assert!(tx.spares().take(1 << 20).is_none());
+        assert_eq!(shared, [5; 1 << 20][..]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut tx = Tx::default();
+        for _ in 0..100 {
+            send(&mut tx, MessageBuffer::with_capacity(1 << 20));
+        }
+        assert!(tx.spares().bytes <= KEPT);
+        send(&mut tx, MessageBuffer::with_capacity(9 << 20));
+        assert!(tx.spares().take(9 << 20).is_some(), "the newest stays");
+        tx.spares().clear();
+        assert!(tx.spares().take(1 << 20).is_none() && tx.spares().bytes == 0);
+    }
+}
