@@ -7,6 +7,7 @@ mod dirnames;
 mod eas;
 mod errno;
 mod kept;
+mod lane;
 mod list;
 mod meta;
 mod names;
@@ -46,6 +47,9 @@ use self::{
     watch::Watches,
 };
 use crate::slab::{Slab, lock};
+
+/// From this length on writing takes longer than waking another thread, by an order of magnitude.
+const LARGE_WRITE: usize = 256 * 1024;
 
 /// How a [`LocalDir`] behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +108,9 @@ impl Default for LocalOptions {
 ///
 /// # Threads
 ///
-/// Data in the page cache, writes to it and metadata are handled by the caller of
-/// [`Storage::submit`]; what may wait for a disk goes to a few threads.
+/// Data in the page cache, small writes to it and metadata are handled by the caller of
+/// [`Storage::submit`]; what may wait for a disk goes to a few threads, and so do large writes, since
+/// the caller can receive the next one meanwhile.
 ///
 /// # Limits
 ///
@@ -240,7 +245,14 @@ impl Storage for LocalDir {
                 },
                 Err(status) => done(Err(status)),
             },
-            Job::Write { through: false, .. } => done(settle(inner.attempt(&job, Scan::Any))),
+            Job::Write { through: false, handle, ref data, .. } => match inner.node(handle) {
+                Ok(node) if data.len() >= LARGE_WRITE => {
+                    let inner = Arc::clone(inner);
+                    let work = move || done(settle(inner.attempt(&job, Scan::Any)));
+                    self.pool.spawn_in(&node, Box::new(work));
+                }
+                _ => done(settle(inner.attempt(&job, Scan::Any))),
+            },
             Job::Watch { handle, tree } => {
                 if inner.watches.watch(inner, handle, tree, done) {
                     let inner = Arc::clone(inner);

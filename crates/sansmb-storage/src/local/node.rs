@@ -16,6 +16,7 @@ use super::{
     eas,
     errno::status,
     kept::Kept,
+    lane::Lane,
     meta::{self, Stat},
     security::{self, Process},
 };
@@ -35,6 +36,8 @@ pub(super) struct Node {
     pub(super) listing: Mutex<Listing>,
     /// A [`Cache`].
     cache: AtomicU8,
+    /// Large writes.
+    writes: Lane,
     /// For a named stream.
     stream: Option<StreamOf>,
 }
@@ -66,6 +69,12 @@ pub(super) enum Listing {
     Ended,
 }
 
+impl AsRef<Lane> for Node {
+    fn as_ref(&self) -> &Lane {
+        &self.writes
+    }
+}
+
 impl Node {
     pub(super) fn new(fd: OwnedFd, stat: &Stat, path_only: bool, path: Vec<u8>) -> Self {
         Self {
@@ -76,6 +85,7 @@ impl Node {
             path: Mutex::new(path.into()),
             listing: Mutex::default(),
             cache: AtomicU8::new(Cache::Asked as u8),
+            writes: Lane::default(),
             stream: None,
         }
     }

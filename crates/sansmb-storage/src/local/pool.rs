@@ -7,26 +7,26 @@ use std::{
     time::Duration,
 };
 
-use super::by_name::part_working_directory;
+use super::{by_name::part_working_directory, lane::Lane};
 use crate::slab::lock;
 
 /// How long an idle thread stays.
 const IDLE: Duration = Duration::from_secs(10);
 
-type Work = Box<dyn FnOnce() + Send>;
+pub(super) type Work = Box<dyn FnOnce() + Send>;
 
 /// Threads that start when there is work for them and end when there has been none for a while.
 /// The queue holds what the file server admitted, which its credits bound.
 #[derive(Debug)]
 pub(super) struct Pool {
     shared: Arc<Shared>,
-    threads: usize,
 }
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
+    threads: usize,
 }
 
 struct State {
@@ -45,37 +45,19 @@ impl std::fmt::Debug for State {
 impl Pool {
     pub(super) fn new(threads: usize) -> Self {
         let state = State { queue: VecDeque::new(), running: 0, idle: 0, closed: false };
-        Self {
-            shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() }),
-            threads: threads.max(1),
-        }
+        let shared = Shared { state: Mutex::new(state), wake: Condvar::new(), threads: threads.max(1) };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Does `work` on one of the threads; here and now where none can be started.
     pub(super) fn spawn(&self, work: Work) {
-        let mut state = lock(&self.shared.state);
-        state.queue.push_back(work);
-        if state.idle >= state.queue.len() || state.running >= self.threads {
-            drop(state);
-            self.shared.wake.notify_one();
-            return;
-        }
-        state.running += 1;
-        let first = state.running == 1;
-        drop(state);
-        let shared = Arc::clone(&self.shared);
-        let started = thread::Builder::new().name("sansmb-storage".into()).spawn(move || {
-            part_working_directory();
-            shared.serve();
-        });
-        if started.is_err() {
-            let mut state = lock(&self.shared.state);
-            state.running -= 1;
-            let work = if first { state.queue.pop_back() } else { None };
-            drop(state);
-            if let Some(work) = work {
-                work();
-            }
+        self.shared.spawn(work);
+    }
+
+    /// The same, after what was spawned in this lane before.
+    pub(super) fn spawn_in<T: AsRef<Lane> + Send + Sync + 'static>(&self, lane: &Arc<T>, work: Work) {
+        if (**lane).as_ref().push(work) {
+            self.shared.run_lane(Arc::clone(lane));
         }
     }
 }
@@ -89,6 +71,43 @@ impl Drop for Pool {
 }
 
 impl Shared {
+    fn spawn(self: &Arc<Self>, work: Work) {
+        let mut state = lock(&self.state);
+        state.queue.push_back(work);
+        if state.idle >= state.queue.len() || state.running >= self.threads {
+            drop(state);
+            self.wake.notify_one();
+            return;
+        }
+        state.running += 1;
+        let first = state.running == 1;
+        drop(state);
+        let shared = Arc::clone(self);
+        let started = thread::Builder::new().name("sansmb-storage".into()).spawn(move || {
+            part_working_directory();
+            shared.serve();
+        });
+        if started.is_err() {
+            let mut state = lock(&self.state);
+            state.running -= 1;
+            let work = if first { state.queue.pop_back() } else { None };
+            drop(state);
+            if let Some(work) = work {
+                work();
+            }
+        }
+    }
+
+    fn run_lane<T: AsRef<Lane> + Send + Sync + 'static>(self: &Arc<Self>, lane: Arc<T>) {
+        let shared = Arc::clone(self);
+        self.spawn(Box::new(move || {
+            let wanted = || !lock(&shared.state).queue.is_empty();
+            if (*lane).as_ref().run(wanted) {
+                shared.run_lane(lane);
+            }
+        }));
+    }
+
     fn serve(&self) {
         let mut state = lock(&self.state);
         loop {
