@@ -233,10 +233,21 @@ impl<R: Runtime> Connection<R> {
         false
     }
 
+    /// Nothing is happening: gives back what is empty between turns.
+    fn release_idle(&mut self) {
+        self.mail = VecDeque::new();
+        self.own.shrink_to_fit();
+        self.done = Completions::new();
+        self.batch = Batch::default();
+        self.inbox.release_idle();
+    }
+
     fn watch_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let due = [self.channel.poll_timeout(), self.shared.poll_timeout()].into_iter().flatten().min();
-            let Some(due) = due else { return Poll::Pending };
+            let Some(due) = self.channel.poll_timeout() else {
+                self.timer = None;
+                return Poll::Pending;
+            };
             // One that rings too early costs less than setting it anew for every request.
             if self.timer.as_ref().is_none_or(|(at, _)| *at > due) {
                 let left = due.since(self.shared.clock.now().mono);
@@ -247,10 +258,10 @@ impl<R: Runtime> Connection<R> {
                 return Poll::Pending;
             }
             self.timer = None;
-            let now = self.shared.clock.now();
-            self.channel.handle_timeout(now);
-            self.shared.handle_timeout(now, &mut self.batch);
-            self.carry_out();
+            self.channel.handle_timeout(self.shared.clock.now());
+            if self.channel.poll_timeout().is_none() {
+                self.release_idle();
+            }
             cx.waker().wake_by_ref();
         }
     }

@@ -105,63 +105,70 @@ impl<R: Runtime> Server<R> {
 
     /// Serves until [`ServerHandle::stop`].
     pub async fn run(self) {
+        let Self { runtime, listener, shared } = self;
+        let mut keeper = Keeper { shared: shared.clone(), runtime: runtime.clone(), timer: None };
         // What was kept of the last run comes first, whether or not a client does.
-        self.shared.expire();
-        loop {
-            match self.accept().await {
-                None => break,
-                Some(Ok(socket)) => self.serve(socket),
-                Some(Err(_)) => self.runtime.sleep(ACCEPT_PAUSE).await,
+        shared.expire();
+        while let Some(accepted) = keeper.accept(&listener).await {
+            match accepted {
+                Ok(socket) => runtime.spawn(Connection::new(shared.clone(), runtime.clone(), socket)),
+                Err(_) => runtime.sleep(ACCEPT_PAUSE).await,
             }
         }
-        drop(self.listener);
-        let deadline = self.runtime.sleep(DRAIN);
-        Self::drained(&self.shared, deadline).await;
+        drop(listener);
+        keeper.drain().await;
     }
+}
 
-    async fn accept(&self) -> Option<io::Result<R::Socket>> {
-        let mut timer = None;
+/// The accept task's other work: what is due, and what no connection is left to do.
+#[derive(Debug)]
+struct Keeper<R: Runtime> {
+    shared: Arc<Shared>,
+    runtime: R,
+    timer: Option<(Instant, R::Sleep)>,
+}
+
+impl<R: Runtime> Keeper<R> {
+    /// The next connection, unless the server stops.
+    async fn accept(&mut self, listener: &R::Listener) -> Option<io::Result<R::Socket>> {
         std::future::poll_fn(|cx| {
-            if self.shared.watch_stop(cx) {
-                return Poll::Ready(None);
-            }
-            // The accept task also does what no connection is left to do.
-            self.shared.turn_orphans();
-            self.watch_time(&mut timer, cx);
-            self.listener.poll_accept(cx).map(Some)
+            if self.turn(cx) { Poll::Ready(None) } else { listener.poll_accept(cx).map(Some) }
         })
         .await
     }
 
-    /// What outlives its connection has its time, too, and maybe there is no other connection.
-    fn watch_time(&self, timer: &mut Option<(Instant, R::Sleep)>, cx: &mut Context<'_>) {
-        let Some(due) = self.shared.poll_timeout() else { return };
-        if timer.as_ref().is_none_or(|(at, _)| *at != due) {
-            let left = due.since(self.shared.clock.now().mono);
-            *timer = Some((due, self.runtime.sleep(left)));
-        }
-        let Some((_, sleep)) = timer else { return };
-        if Pin::new(sleep).poll(cx).is_ready() {
-            *timer = None;
-            self.shared.expire();
-            cx.waker().wake_by_ref();
-        }
-    }
-
-    fn serve(&self, socket: R::Socket) {
-        self.runtime.spawn(Connection::new(self.shared.clone(), self.runtime.clone(), socket));
-    }
-
-    async fn drained(shared: &Shared, deadline: R::Sleep) {
-        let mut deadline = pin!(deadline);
-        std::future::poll_fn(|cx: &mut Context<'_>| {
-            let _ = shared.watch_stop(cx);
-            shared.turn_orphans();
-            if shared.stats().connections == 0 {
+    /// Waits until all connections are gone, but not for ever.
+    async fn drain(&mut self) {
+        let mut deadline = pin!(self.runtime.sleep(DRAIN));
+        std::future::poll_fn(|cx| {
+            self.turn(cx);
+            if self.shared.stats().connections == 0 {
                 return Poll::Ready(());
             }
             deadline.as_mut().poll(cx)
         })
         .await;
+    }
+
+    /// Does what is to be done; whether the server stops.
+    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let stops = self.shared.watch_stop(cx);
+        self.shared.turn_orphans();
+        self.watch_time(cx);
+        stops
+    }
+
+    fn watch_time(&mut self, cx: &mut Context<'_>) {
+        let Some(due) = self.shared.poll_timeout() else { return };
+        if self.timer.as_ref().is_none_or(|(at, _)| *at != due) {
+            let left = due.since(self.shared.clock.now().mono);
+            self.timer = Some((due, self.runtime.sleep(left)));
+        }
+        let Some((_, sleep)) = &mut self.timer else { return };
+        if Pin::new(sleep).poll(cx).is_ready() {
+            self.timer = None;
+            self.shared.expire();
+            cx.waker().wake_by_ref();
+        }
     }
 }

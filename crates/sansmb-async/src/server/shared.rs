@@ -49,6 +49,9 @@ pub struct Stats {
 pub(crate) struct Core {
     pub(crate) sessions: Sessions,
     pub(crate) files: FileServer,
+    /// When the accept task does what is due, or what was due when it was told. One timer for all: the
+    /// connections may be many, and what is due changes with every job.
+    watched: Option<Instant>,
 }
 
 /// The outcome of a job.
@@ -98,6 +101,8 @@ enum ToDo {
 pub(crate) struct Batch {
     events: VecDeque<Event>,
     todo: Vec<ToDo>,
+    /// Something is due before the accept task would look.
+    sooner: bool,
 }
 
 impl Batch {
@@ -168,6 +173,13 @@ impl Inbox {
         }
     }
 
+    /// Gives back the memory of what came, when nothing did.
+    pub(crate) fn release_idle(&self) {
+        let mut contents = lock(&self.contents);
+        contents.mail.shrink_to_fit();
+        contents.done.shrink_to_fit();
+    }
+
     /// Wakes the task, or has it run once more.
     fn wake(&self) {
         let waker = lock(&self.contents).waker.clone();
@@ -190,7 +202,7 @@ impl Shared {
     pub(crate) fn new(config: Arc<ServerConfig>, files: FileServer, clock: Clock) -> Self {
         Self {
             config,
-            core: Mutex::new(Core { sessions: Sessions::new(), files }),
+            core: Mutex::new(Core { sessions: Sessions::new(), files, watched: None }),
             inboxes: Mutex::default(),
             clock,
             next_conn: AtomicU64::new(1),
@@ -259,15 +271,9 @@ impl Shared {
         core.drain(now, batch);
     }
 
-    /// When the file server's next time-out is due.
+    /// When [`Self::expire`] is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        lock(&self.core).files.poll_timeout()
-    }
-
-    pub(crate) fn handle_timeout(&self, now: Now, batch: &mut Batch) {
-        let mut core = lock(&self.core);
-        core.files.handle_timeout(now);
-        core.drain(now, batch);
+        lock(&self.core).watched
     }
 
     /// Carries out a batch. Answers for `here` come back to the caller; others are posted.
@@ -277,6 +283,9 @@ impl Shared {
         here: Option<(ConnId, &Arc<Inbox>)>,
         own: &mut VecDeque<Mail>,
     ) {
+        if std::mem::take(&mut batch.sooner) {
+            self.keeper.wake();
+        }
         let mut lost = Vec::new();
         let mut post = |conn: ConnId, mail: Mail| {
             if here.is_some_and(|(this, _)| this == conn) {
@@ -333,10 +342,14 @@ impl Shared {
         core.drain(self.clock.now(), batch);
     }
 
-    /// Does what is due where no connection does it.
+    /// Does what is due.
     pub(crate) fn expire(&self) {
-        let mut batch = Batch::default();
-        self.handle_timeout(self.clock.now(), &mut batch);
+        let (now, mut batch) = (self.clock.now(), Batch::default());
+        let mut core = lock(&self.core);
+        core.watched = None;
+        core.files.handle_timeout(now);
+        core.drain(now, &mut batch);
+        drop(core);
         self.carry_out(&mut batch, None, &mut VecDeque::new());
     }
 
@@ -376,8 +389,14 @@ impl Core {
                     }
                 }
                 Some(action) => batch.todo.push(ToDo::Action(action)),
-                None => return,
+                None => break,
             }
+        }
+        // If it is due only later than was watched for, that is found out then.
+        let due = self.files.poll_timeout();
+        if due.is_some_and(|due| self.watched.is_none_or(|watched| due < watched)) {
+            self.watched = due;
+            batch.sooner = true;
         }
     }
 }

@@ -115,11 +115,6 @@ impl Rx {
         }
     }
 
-    /// Whether [`Rx::release_idle`] may give back more than a little.
-    pub fn is_grown(&self) -> bool {
-        self.scan_len > SCAN_LEN_AT_FIRST || !self.recycled.is_empty()
-    }
-
     /// Gives back the buffers when nothing is in them: what an idle connection costs.
     pub fn release_idle(&mut self) {
         if self.filled == 0 && matches!(self.stage, Stage::Scan) {

@@ -53,11 +53,6 @@ impl Spares {
         Some(MessageBuffer::reuse(memory))
     }
 
-    /// Whether nothing is kept.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
     /// Gives all of it back.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();

@@ -4,7 +4,7 @@
 //! otherwise every session would sign what strangers like, and AES-GMAC breaks when a nonce of theirs
 //! comes twice. So the signature is verified before anything else is looked at.
 
-use alloc::collections::VecDeque;
+use alloc::{boxed::Box, collections::VecDeque};
 
 use super::{
     channel::{Channel, Claim, Inbound},
@@ -84,7 +84,7 @@ impl Sessions {
         session.bindings = ordinal.ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
         let bound = ChannelSession::binding(channel.preauth, keys, session.bindings);
         session.binding.push(channel.id);
-        channel.sessions.insert(id, bound);
+        channel.sessions.insert(id, Box::new(bound));
         authentication_leg(channel, inbound, id, events)
     }
 

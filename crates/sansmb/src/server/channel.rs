@@ -1,6 +1,7 @@
 //! One connection of a server: everything that is private to a transport.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
     vec::Vec,
@@ -32,8 +33,9 @@ const FRAME_OVERHEAD: usize = 4096;
 /// not answered yet included, nothing is read: what one can make us hold that writes too fast.
 const HIGH_WATER: usize = 24 << 20;
 
-/// A connection on which nothing arrives for so long gives back the buffers that it needed before.
-const QUIET: Duration = Duration::from_secs(2);
+/// A connection on which nothing arrives for so long gives back the memory that it needed before. The longer,
+/// the more of those that log on one after the other and then wait have it at the same time.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// Of so many sessions that are over a connection keeps the signing key.
 const MAX_FORMER: usize = 16;
@@ -205,7 +207,8 @@ pub struct Channel {
     pub(super) wildcard_sent: bool,
     pub(super) preauth: PreauthHash,
     pub(super) window: SequenceWindow,
-    pub(super) sessions: BTreeMap<SessionId, ChannelSession>,
+    /// Mostly one, for which a table makes room for eleven: hence the boxes.
+    pub(super) sessions: BTreeMap<SessionId, Box<ChannelSession>>,
     /// Sessions that are no more, but whose keys some answers still need.
     ended: Vec<SessionId>,
     pub(super) in_flight: BTreeMap<u64, InFlight>,
@@ -292,7 +295,7 @@ impl Channel {
         self.fed = now;
         self.rx.received(n);
         self.process_frames(now);
-        if self.quiet.is_none() && (self.rx.is_grown() || !self.tx.spares().is_empty()) {
+        if self.quiet.is_none() {
             self.quiet = Some(now.mono.after(QUIET));
         }
     }
@@ -414,10 +417,11 @@ impl Channel {
         self.in_flight.len() - self.in_flight.values().filter(waits).count()
     }
 
-    /// Gives back buffers while nothing is happening; a channel does so by itself after a while.
+    /// Gives back memory while nothing is happening; a channel does so by itself after a while.
     pub fn release_idle(&mut self) {
         self.rx.release_idle();
         self.tx.spares().clear();
+        self.inbound.shrink_to_fit();
     }
 
     /// Whether the transport's own security stands in for encryption.

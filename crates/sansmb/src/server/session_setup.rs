@@ -1,6 +1,6 @@
 //! SESSION_SETUP, [MS-SMB2] 3.3.5.5.
 
-use alloc::collections::VecDeque;
+use alloc::{boxed::Box, collections::VecDeque};
 use core::marker::PhantomData;
 
 use super::{
@@ -43,7 +43,7 @@ impl Sessions {
                 return Err(NtStatus::INSUFFICIENT_RESOURCES.into());
             }
             id = self.allocate(channel.id, channel.config.session_id_base, Agreed::on(n));
-            channel.sessions.insert(id, ChannelSession::establishing(channel.preauth));
+            channel.sessions.insert(id, Box::new(ChannelSession::establishing(channel.preauth)));
             channel.note_ids(inbound.id, Some(id), None);
         }
         let phase = channel.sessions.get(&id).map(|session| session.phase);
@@ -141,7 +141,7 @@ impl Sessions {
         if let Some(session) = self.table.get_mut(&id) {
             session.identity = Some(identity);
             if fresh {
-                session.keys = channel.sessions.get(&id).map(ChannelSession::shared);
+                session.keys = channel.sessions.get(&id).map(|session| session.shared());
             }
         }
         channel.authenticated();
