@@ -95,6 +95,7 @@ impl FileServer {
         let asked_for = matches!(reply, CloseReply::Request { .. });
         open.closing = Some(reply);
         let busy = open.busy;
+        self.offloads.forget(id);
         if !asked_for {
             self.end_queries(id);
         }

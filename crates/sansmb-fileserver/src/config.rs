@@ -154,6 +154,10 @@ pub struct Limits {
     pub notify_buffer: usize,
     /// Bytes that one pipe keeps in each direction.
     pub pipe_buffer: usize,
+    /// Tokens of offloaded data transfer; past it those go whose time is up first.
+    pub offload_tokens: usize,
+    /// How long one lives, unless its client asks for less.
+    pub offload_time: Duration,
     /// A client hears that its request takes a while when the storage has had it for so long.
     pub interim_after: Duration,
     /// A client that does not give up what it caches within this time after it was told loses it,
@@ -173,6 +177,8 @@ impl Default for Limits {
             waiting_per_connection: 512,
             notify_buffer: 64 << 10,
             pipe_buffer: 1 << 20,
+            offload_tokens: 4096,
+            offload_time: Duration::from_secs(120),
             interim_after: Duration::from_millis(500),
             break_timeout: Duration::from_secs(35),
         }

@@ -33,6 +33,7 @@ mod lock;
 mod locks;
 mod nodes;
 mod notify;
+mod offloads;
 mod opens;
 mod persistent;
 mod pipes;

@@ -68,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) appends: VecDeque<Append>,
     /// One such write is under way.
     pub(crate) appending: bool,
+    /// Grows when its data may have changed.
+    pub(crate) version: u64,
     /// The times that clients saw last.
     pub(crate) shown: Option<Shown>,
 }

@@ -19,6 +19,7 @@ use crate::{
     durable::Durables,
     exchanges::Exchanges,
     nodes::{Nodes, PathKey},
+    offloads::Offloads,
     opens::{FileOpen, Open, OpenId},
     persistent::Persistence,
     security::Accounts,
@@ -58,6 +59,7 @@ pub struct FileServer {
     pub(crate) late: LateTimes,
     /// Files that were deleted while lookups ran, each with the first job that came after.
     pub(crate) deleted: BTreeMap<NodeId, JobId>,
+    pub(crate) offloads: Offloads,
     tasks: BTreeMap<JobId, Task>,
     /// Lookups that run.
     lookups: BTreeSet<JobId>,
@@ -121,6 +123,8 @@ pub struct Counters {
     pub outstanding: usize,
     /// Opens whose records are kept, or on their way.
     pub records: usize,
+    /// Tokens that name ranges of files.
+    pub offloads: usize,
     /// Jobs that run.
     pub jobs: usize,
 }
@@ -154,6 +158,7 @@ impl FileServer {
             waiting: BTreeMap::new(),
             late: LateTimes::default(),
             deleted: BTreeMap::new(),
+            offloads: Offloads::default(),
             tasks: BTreeMap::new(),
             lookups: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -192,7 +197,7 @@ impl FileServer {
             Event::Read(request) => self.read(request),
             Event::Write(request) => self.write(request),
             Event::Lock(request) => self.lock(request),
-            Event::Ioctl(request) => self.ioctl(request),
+            Event::Ioctl(request) => self.ioctl(request, random),
             Event::QueryDirectory(request) => self.query_directory(request),
             Event::ChangeNotify(request) => self.change_notify(request),
             Event::QueryInfo(request) => self.query_info(request),
@@ -222,6 +227,9 @@ impl FileServer {
             Task::Parent(creating, found) => self.create_parent(creating, *found, job, outcome),
             Task::Close(closing) => self.close_step(closing, outcome),
             Task::On(open, step) => {
+                if step.may_change_data() {
+                    self.data_changes(open);
+                }
                 self.step(open, step, outcome);
                 self.job_done(open);
             }
@@ -254,7 +262,8 @@ impl FileServer {
     /// When [`FileServer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let slow = self.slow.front().map(|(due, _)| *due);
-        let dues = [slow, self.caching.next_due(), self.durables.next(), self.late.timeout()];
+        let offloads = self.offloads.next_due();
+        let dues = [slow, self.caching.next_due(), self.durables.next(), self.late.timeout(), offloads];
         dues.into_iter().flatten().min()
     }
 
@@ -262,6 +271,7 @@ impl FileServer {
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
         self.late.expire(now.mono);
+        self.offloads.expire(now.mono);
         while let Some((due, request)) = self.slow.front().copied()
             && due <= now.mono
         {
@@ -299,6 +309,7 @@ impl FileServer {
             disconnected: self.durables.waiting(),
             outstanding: self.durables.outstanding.len(),
             records: self.persistence.records(),
+            offloads: self.offloads.len(),
             jobs: self.tasks.len(),
         }
     }
@@ -325,6 +336,7 @@ impl FileServer {
             Step::RenameStream(renaming) => self.stream_rename_step(open, renaming, outcome),
             Step::Rename(renaming) => self.rename_step(open, renaming, outcome),
             Step::Copy(copying) => self.copy_step(open, copying, outcome),
+            Step::Offload(offloading) => self.offload_step(open, offloading, outcome),
             Step::Range(ranging) => self.ranges_step(open, ranging, outcome),
             Step::Sparse(sparsing) => self.sparse_step(open, sparsing, outcome),
             Step::Zero { token, reply } => self.zero_done(open, token, reply, outcome),
@@ -399,6 +411,9 @@ impl FileServer {
         let share = file.share.clone();
         let job = job(file);
         open.busy += 1;
+        if changes_data(&job) {
+            self.data_changes(id);
+        }
         self.job(&share, job, Task::On(id, step));
     }
 
@@ -555,6 +570,14 @@ impl FileServer {
 /// The outcome of a job that ends with nothing.
 pub(crate) fn nothing(outcome: Outcome) -> Result<(), NtStatus> {
     outcome.map(|_: Done| ())
+}
+
+/// Whether a job changes what is in a file.
+fn changes_data(job: &Job) -> bool {
+    matches!(
+        job,
+        Job::Write { .. } | Job::SetLength { .. } | Job::Zero { .. } | Job::Copy { .. } | Job::Share { .. }
+    )
 }
 
 /// The request of an event, if its client is to hear something when it takes long.

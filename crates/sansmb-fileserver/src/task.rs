@@ -10,8 +10,8 @@ use crate::{
     directory::Query,
     info::{QueryEas, QueryFile, QueryFs, QuerySecurity, Renaming, SetFile, StreamRenaming},
     ioctl::{
-        Asking, Compressing, Copying, Identifying, Protecting, Ranging, Reparsing, Sharing, Sparsing,
-        Trimming,
+        Asking, Compressing, Copying, Identifying, Offloading, Protecting, Ranging, Reparsing, Sharing,
+        Sparsing, Trimming,
     },
     opens::OpenId,
     persistent::Restoring,
@@ -85,6 +85,7 @@ pub(crate) enum Step {
     Rename(Box<Renaming>),
     RenameStream(Box<StreamRenaming>),
     Copy(Box<Copying>),
+    Offload(Box<Offloading>),
     Range(Box<Ranging>),
     Sparse(Box<Sparsing>),
     Zero {
@@ -103,6 +104,23 @@ pub(crate) enum Step {
         request: RequestId,
         answer: Box<Answer>,
     },
+}
+
+impl Step {
+    /// Whether the job before it may have changed the data of the open's file.
+    pub(crate) fn may_change_data(&self) -> bool {
+        matches!(
+            self,
+            Self::Create(_)
+                | Self::Write { .. }
+                | Self::AppendWrite { .. }
+                | Self::SetFile(_)
+                | Self::Copy(_)
+                | Self::Zero { .. }
+                | Self::Share(_)
+                | Self::Trim(_)
+        )
+    }
 }
 
 /// A write at the end of a file.

@@ -3,8 +3,8 @@
 use sansmb::wire::{
     fscc::*,
     fsctl::{
-        FileLevelTrimOutput, FileRanges, IntegrityInfo, NetworkInterfaces, SnapshotArray,
-        ValidateNegotiateResponse,
+        FileLevelTrimOutput, FileRanges, IntegrityInfo, NetworkInterfaces, OffloadReadOutput,
+        OffloadWriteOutput, SnapshotArray, ValidateNegotiateResponse,
     },
     *,
 };
@@ -140,6 +140,7 @@ fn negotiate(body: &NegotiateResponse<'_>, out: &mut Seen) {
             NegotiateContext::RdmaTransform { transforms } => {
                 put("RDMA.transforms", show_list(transforms.iter()));
             }
+            NegotiateContext::Transport { flags } => put("TRANSPORT.flags", flags.show()),
             other => put("CONTEXT.type", format!("{other:?}").replace(' ', "")),
         }
     }
@@ -191,6 +192,16 @@ fn ioctl(body: &IoctlResponse<'_>, out: &mut Seen) -> Result<(), String> {
         CtlCode::FILE_LEVEL_TRIM => {
             let done = FileLevelTrimOutput::decode(body.output).map_err(wrong)?;
             put("ranges", done.num_ranges_processed.show());
+        }
+        CtlCode::OFFLOAD_READ => {
+            let read = OffloadReadOutput::decode(body.output).map_err(wrong)?;
+            put("flags", read.flags.show());
+            put("bytes", read.transfer_length.show());
+            put("token", Data(body.output.get(16..).unwrap_or_default().to_vec()).show());
+        }
+        CtlCode::OFFLOAD_WRITE => {
+            let write = OffloadWriteOutput::decode(body.output).map_err(wrong)?;
+            put("bytes", write.length_written.show());
         }
         _ => put("output", Data(body.output.to_vec()).show()),
     }

@@ -82,6 +82,7 @@ fn context(tag: &str, given: &mut Given) -> Result<Option<CreateContext<'static>
                 ..Default::default()
             })
         }
+        "TWrp" => CreateContext::TimewarpToken(FileTime(given.need(&field("time"))?)),
         "AppId" => CreateContext::AppInstanceId(given.need(&field("id"))?),
         "AppVersion" => CreateContext::AppInstanceVersion {
             high: given.need(&field("high"))?,

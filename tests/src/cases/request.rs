@@ -2,8 +2,8 @@
 
 use sansmb::wire::{
     fsctl::{
-        DuplicateExtents, FileLevelTrim, FileRange, IntegrityFlags, ResiliencyRequest, SetIntegrity,
-        ValidateNegotiateRequest, ZeroData,
+        DuplicateExtents, FileLevelTrim, FileRange, IntegrityFlags, OffloadRead, OffloadWrite,
+        ResiliencyRequest, SetIntegrity, ValidateNegotiateRequest, ZeroData,
     },
     *,
 };
@@ -153,7 +153,8 @@ fn negotiate(header: &Header, given: &mut Given) -> Result<Vec<u8>, String> {
     let mut owned = Vec::new();
     for name in given.names() {
         match name.as_str() {
-            "PREAUTH" | "ENCRYPTION" | "SIGNING" | "COMPRESSION" | "NETNAME" | "RDMA" | "CONTEXT" => {
+            "PREAUTH" | "ENCRYPTION" | "SIGNING" | "COMPRESSION" | "NETNAME" | "RDMA" | "TRANSPORT"
+            | "CONTEXT" => {
                 owned.push(OwnedContext::take(&name, given)?);
             }
             _ => {}
@@ -184,6 +185,7 @@ enum OwnedContext {
     Compression(CompressionFlags, Vec<CompressionAlgorithm>),
     Netname(Utf16Buf),
     Rdma(Vec<RdmaTransformId>),
+    Transport(TransportFlags),
     Other(u16, Vec<u8>),
 }
 
@@ -204,6 +206,7 @@ impl OwnedContext {
             }
             "NETNAME" => Self::Netname(Utf16Buf::new(&given.need::<String>(&field("name"))?)),
             "RDMA" => Self::Rdma(given.list(&field("transforms"))?.unwrap_or_default()),
+            "TRANSPORT" => Self::Transport(given.need(&field("flags"))?),
             _ => Self::Other(given.need(&field("type"))?, given.need::<Data>(&field("data"))?.0),
         })
     }
@@ -219,6 +222,7 @@ impl OwnedContext {
                 NegotiateContext::Compression { flags: *flags, algorithms: list.as_slice().into() }
             }
             Self::Netname(name) => NegotiateContext::Netname(name.as_utf16()),
+            Self::Transport(flags) => NegotiateContext::Transport { flags: *flags },
             Self::Rdma(list) => NegotiateContext::RdmaTransform { transforms: list.as_slice().into() },
             Self::Other(context_type, data) => {
                 NegotiateContext::Unknown { context_type: *context_type, data }
@@ -254,6 +258,28 @@ fn ioctl(header: &Header, given: &mut Given) -> Result<Vec<u8>, String> {
         CtlCode::FILE_LEVEL_TRIM => {
             let ranges = [FileRange { offset: given.need("offset")?, length: given.need("bytes")? }];
             FileLevelTrim { key: 0, ranges: ranges.as_slice().into() }.to_vec()
+        }
+        CtlCode::OFFLOAD_READ => OffloadRead {
+            size: OffloadRead::FIXED_LEN as u32,
+            time_to_live: given.or("ttl", 0)?,
+            file_offset: given.or("from", 0)?,
+            copy_length: given.need("bytes")?,
+            ..Default::default()
+        }
+        .to_vec(),
+        CtlCode::OFFLOAD_WRITE => {
+            let head = OffloadWrite {
+                size: OffloadWrite::FIXED_LEN as u32,
+                file_offset: given.or("to", 0)?,
+                copy_length: given.need("bytes")?,
+                transfer_offset: given.or("from", 0)?,
+                ..Default::default()
+            };
+            // The token as the server gave it.
+            let mut input = head.to_vec();
+            input.truncate(32);
+            input.extend(given.need::<Data>("token")?.0);
+            input
         }
         CtlCode::DUPLICATE_EXTENTS_TO_FILE => DuplicateExtents {
             source_file_id: given.need("source")?,

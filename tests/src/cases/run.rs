@@ -124,6 +124,9 @@ impl Play {
         if dialects.contains("3.1.1") {
             negotiate += &format!(" PREAUTH ENCRYPTION(ciphers={ciphers}) SIGNING(algorithms={signing})");
         }
+        if given.flag("transport") {
+            negotiate += " TRANSPORT(flags=ACCEPT_TRANSPORT_LEVEL_SECURITY)";
+        }
         if let Some(guid) = given.text("guid") {
             negotiate += &format!(" guid={guid}");
         }

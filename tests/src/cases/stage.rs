@@ -245,6 +245,7 @@ fn settings(line: &str, protocol: &mut ServerConfig, files: &mut FileServerConfi
     protocol.min_dialect = given.or("min", Dialect::SMB2_0_2)?;
     protocol.max_dialect = given.or("max", Dialect::SMB3_1_1)?;
     protocol.require_signing = given.flag("sign");
+    protocol.secure_transport = given.flag("secure");
     if let Some(policy) = given.text("encryption") {
         protocol.encryption = match policy.as_str() {
             "off" => EncryptionPolicy::Off,

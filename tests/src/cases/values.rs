@@ -2,7 +2,7 @@
 
 use sansmb::wire::{
     fscc::{FileInfoClass, FsInfoClass, NotifyAction},
-    fsctl::{ChecksumType, IntegrityFlags, InterfaceCapability},
+    fsctl::{ChecksumType, IntegrityFlags, InterfaceCapability, OffloadReadFlags},
     *,
 };
 
@@ -98,6 +98,8 @@ flags!(
     CompressionFlags,
     InterfaceCapability,
     IntegrityFlags,
+    TransportFlags,
+    OffloadReadFlags,
     LeaseBreakFlags
 );
 
@@ -162,6 +164,7 @@ names! {
         CtlCode::FILE_LEVEL_TRIM,
         CtlCode::DUPLICATE_EXTENTS_TO_FILE,
         CtlCode::QUERY_ALLOCATED_RANGES,
+        CtlCode::PIPE_TRANSCEIVE,
     ].map(|code| code.0);
 }
 

@@ -233,6 +233,8 @@ fn ioctl_input(code: CtlCode, input: &[u8]) -> Option<Part> {
         C::DFS_GET_REFERRALS => structure::<fsctl::DfsReferralRequest<'_>>(input),
         C::DFS_GET_REFERRALS_EX => structure::<fsctl::DfsReferralRequestEx<'_>>(input),
         C::PIPE_TRANSCEIVE => rpc(input),
+        C::OFFLOAD_READ => structure::<fsctl::OffloadRead>(input),
+        C::OFFLOAD_WRITE => structure::<fsctl::OffloadWrite>(input),
         C::PIPE_WAIT => structure::<fsctl::PipeWait<'_>>(input),
         C::SET_COMPRESSION => structure::<fsctl::CompressionState>(input),
         C::SET_INTEGRITY_INFORMATION => structure::<fsctl::SetIntegrity>(input),
@@ -260,6 +262,8 @@ fn ioctl_output(code: CtlCode, output: &[u8], asked: Option<&Asked>) -> Option<P
     Some(match code {
         C::DFS_GET_REFERRALS | C::DFS_GET_REFERRALS_EX => structure::<fsctl::DfsReferralResponse<'_>>(output),
         C::PIPE_TRANSCEIVE => rpc(output),
+        C::OFFLOAD_READ => structure::<fsctl::OffloadReadOutput>(output),
+        C::OFFLOAD_WRITE => structure::<fsctl::OffloadWriteOutput>(output),
         C::PIPE_PEEK => structure::<fsctl::PipePeek<'_>>(output),
         C::GET_COMPRESSION => structure::<fsctl::CompressionState>(output),
         C::GET_INTEGRITY_INFORMATION => structure::<fsctl::IntegrityInfo>(output),

@@ -11,20 +11,20 @@ use sansmb::{
     },
 };
 
-use super::{Echo, MAX_OFFSET};
+use super::{Echo, MAX_OFFSET, offload::OffloadGoal};
 use crate::{
     opens::OpenId,
     server::FileServer,
     storage::{Done, Job, Outcome},
-    task::Step,
+    task::{Step, Task},
 };
 
 /// Chunks of one request.
 const MAX_CHUNKS: usize = 256;
 /// Bytes of one chunk.
-const MAX_CHUNK: u32 = 1 << 20;
+pub(super) const MAX_CHUNK: u32 = 1 << 20;
 /// Bytes of one request.
-const MAX_TOTAL: u64 = 16 << 20;
+pub(super) const MAX_TOTAL: u64 = 16 << 20;
 
 /// A copy that is under way.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(crate) struct Copying {
     chunks: VecDeque<SrvCopychunk>,
     done: SrvCopychunkResponse,
     stage: Stage,
+    /// What OFFLOAD_WRITE has to do beyond that; nothing for SRV_COPYCHUNK.
+    goal: Option<OffloadGoal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,8 @@ enum Stage {
     /// The storage cannot: the data goes through memory.
     Read,
     Write,
+    /// What lies behind the source becomes zeros.
+    Zero,
 }
 
 /// The key that names an open as the source of a copy.
@@ -82,20 +86,33 @@ impl FileServer {
         if let Err(status) = self.may_copy(source, id, echo.ctl_code) {
             return self.fail(token, status);
         }
-        let done = SrvCopychunkResponse::default();
         if chunks.is_empty() {
-            return self.respond(token, echo.reply(&done.to_vec()));
+            return self.respond(token, echo.reply(&SrvCopychunkResponse::default().to_vec()));
         }
+        // The source must stay open until the copy is over.
+        if let Some(open) = self.opens.get_mut(&source) {
+            open.busy += 1;
+        }
+        self.copy_all(id, token, echo, source, chunks, None);
+    }
+
+    /// Copies ranges from `source`, which is kept open for it already, and answers.
+    pub(super) fn copy_all(
+        &mut self,
+        id: OpenId,
+        token: Token<op::Ioctl>,
+        echo: Echo,
+        source: OpenId,
+        chunks: VecDeque<SrvCopychunk>,
+        goal: Option<OffloadGoal>,
+    ) {
         let same_storage = match (self.file(source), self.file(id)) {
             (Some(a), Some(b)) => Arc::ptr_eq(&a.share.config.storage, &b.share.config.storage),
             _ => false,
         };
         let stage = if same_storage { Stage::Copy } else { Stage::Read };
-        // The source must stay open until the copy is over.
-        if let Some(open) = self.opens.get_mut(&source) {
-            open.busy += 1;
-        }
-        self.copy_next(id, Box::new(Copying { token, echo, source, chunks, done, stage }));
+        let done = SrvCopychunkResponse::default();
+        self.copy_next(id, Box::new(Copying { token, echo, source, chunks, done, stage, goal }));
     }
 
     /// The open that a key names: one of the same session.
@@ -134,11 +151,23 @@ impl FileServer {
     }
 
     /// Starts the next chunk, or the next step of one.
-    fn copy_next(&mut self, id: OpenId, copying: Box<Copying>) {
-        let Some(chunk) = copying.chunks.front().copied() else {
-            return self.copy_over(id, *copying, NtStatus::SUCCESS);
-        };
+    fn copy_next(&mut self, id: OpenId, mut copying: Box<Copying>) {
         let source = copying.source;
+        if copying.goal.as_ref().is_some_and(|goal| !self.still_names(id, source, goal)) {
+            return self.copy_over(id, *copying, NtStatus::INVALID_TOKEN);
+        }
+        let Some(chunk) = copying.chunks.front().copied() else {
+            let Some((offset, length)) = copying.goal.as_mut().and_then(|goal| goal.zeros.take()) else {
+                return self.copy_over(id, *copying, NtStatus::SUCCESS);
+            };
+            copying.stage = Stage::Zero;
+            self.break_data(id);
+            return self.job_on(
+                id,
+                |file| Job::Zero { handle: file.handle, offset, length },
+                Step::Copy(copying),
+            );
+        };
         let closing =
             [id, source].iter().any(|id| self.opens.get(id).is_none_or(|open| open.closing.is_some()));
         let Some(from) = self.file(source).map(|file| file.handle).filter(|_| !closing) else {
@@ -154,13 +183,7 @@ impl FileServer {
         if copying.stage == Stage::Read {
             let into = MessageBuffer::with_capacity(chunk.length as usize);
             let job = Job::Read { handle: from, offset: chunk.source_offset, length: chunk.length, into };
-            let Some(share) = self.file(source).map(|file| file.share.clone()) else { return };
-            // The job is of the source's storage, but the target waits for it.
-            if let Some(open) = self.opens.get_mut(&id) {
-                open.busy += 1;
-            }
-            self.job(&share, job, crate::task::Task::On(id, Step::Copy(copying)));
-            return;
+            return self.job_for(id, source, job, Step::Copy(copying));
         }
         self.job_on(
             id,
@@ -175,7 +198,25 @@ impl FileServer {
         );
     }
 
+    /// A job on the storage of `source`, for which the open `id` waits.
+    pub(super) fn job_for(&mut self, id: OpenId, source: OpenId, job: Job, step: Step) {
+        let Some(share) = self.file(source).map(|file| file.share.clone()) else { return };
+        if let Some(open) = self.opens.get_mut(&id) {
+            open.busy += 1;
+        }
+        self.job(&share, job, Task::On(id, step));
+    }
+
     pub(crate) fn copy_step(&mut self, id: OpenId, mut copying: Box<Copying>, outcome: Outcome) {
+        if copying.stage == Stage::Zero {
+            return match outcome {
+                Ok(_) => {
+                    self.wrote(id);
+                    self.copy_next(id, copying);
+                }
+                Err(status) => self.copy_over(id, *copying, status),
+            };
+        }
         let Some(chunk) = copying.chunks.front().copied() else {
             return self.copy_over(id, *copying, NtStatus::INTERNAL_ERROR);
         };
@@ -216,8 +257,13 @@ impl FileServer {
 
     /// The copy is over; after a failure the client learns how far it came.
     fn copy_over(&mut self, id: OpenId, copying: Copying, status: NtStatus) {
-        let Copying { token, echo, source, done, .. } = copying;
-        self.answer_changed(id, token, Ok(echo.encode(&done.to_vec()).with_status(status)));
+        let Copying { token, echo, source, done, goal, .. } = copying;
+        let reply = match goal {
+            None => Ok(echo.encode(&done.to_vec()).with_status(status)),
+            Some(goal) if status == NtStatus::SUCCESS => echo.reply(&goal.output()),
+            Some(_) => Err(status.into()),
+        };
+        self.answer_changed(id, token, reply);
         self.release(source);
     }
 }

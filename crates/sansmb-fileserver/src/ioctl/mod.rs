@@ -6,6 +6,7 @@ mod data;
 mod integrity;
 mod interfaces;
 mod object_id;
+mod offload;
 mod reparse;
 mod share;
 mod trim;
@@ -16,8 +17,10 @@ pub(crate) use copy::Copying;
 pub(crate) use data::{Ranging, Sparsing};
 pub(crate) use integrity::Protecting;
 pub(crate) use object_id::Identifying;
+pub(crate) use offload::Offloading;
 pub(crate) use reparse::Reparsing;
 use sansmb::{
+    crypto::Random,
     server::{Failure, Reply, Request, Token, op},
     wire::{
         CtlCode, FileId, IoctlFlags, IoctlRequest, IoctlResponse, NtStatus, Structure,
@@ -44,7 +47,7 @@ const WITHOUT_OPEN: [CtlCode; 4] = [
 
 /// Codes that Windows hands on to the file system, [MS-SMB2] 3.3.5.15 and its note, and that nothing is
 /// done about here.
-const OTHERS: [CtlCode; 28] = [
+const OTHERS: [CtlCode; 26] = [
     CtlCode::FILESYSTEM_GET_STATISTICS,
     CtlCode::FIND_FILES_BY_SID,
     CtlCode::GET_REFS_VOLUME_DATA,
@@ -53,8 +56,6 @@ const OTHERS: [CtlCode; 28] = [
     CtlCode::GET_RETRIEVAL_POINTER_COUNT,
     CtlCode::LMR_SET_LINK_TRACKING_INFORMATION,
     CtlCode::MARK_HANDLE,
-    CtlCode::OFFLOAD_READ,
-    CtlCode::OFFLOAD_WRITE,
     CtlCode::PIPE_PEEK,
     CtlCode::PIPE_TRANSCEIVE,
     CtlCode::PIPE_WAIT,
@@ -103,7 +104,7 @@ impl Echo {
 }
 
 impl FileServer {
-    pub(crate) fn ioctl(&mut self, request: Request<op::Ioctl>) {
+    pub(crate) fn ioctl(&mut self, request: Request<op::Ioctl>, random: &mut dyn Random) {
         let Request { token, origin, message } = request;
         let Ok(body) = message.body() else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
         if !body.flags.contains(IoctlFlags::IS_FSCTL) {
@@ -129,6 +130,9 @@ impl FileServer {
             _ => {}
         }
         match self.lookup(&origin, &message) {
+            Ok(id) if body.ctl_code == CtlCode::OFFLOAD_READ && self.file(id).is_some() => {
+                self.offload_read(id, token, body.input, echo, random);
+            }
             Ok(id) => self.ioctl_on(id, token, &body, echo),
             Err(status) => self.fail(token, status),
         }
@@ -146,6 +150,7 @@ impl FileServer {
             CtlCode::SRV_COPYCHUNK | CtlCode::SRV_COPYCHUNK_WRITE => {
                 self.copy_chunk(id, token, body.input, echo)
             }
+            CtlCode::OFFLOAD_WRITE => self.offload_write(id, token, body.input, echo),
             CtlCode::CREATE_OR_GET_OBJECT_ID
             | CtlCode::GET_OBJECT_ID
             | CtlCode::SET_OBJECT_ID

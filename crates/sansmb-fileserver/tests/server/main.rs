@@ -18,6 +18,7 @@ mod locks;
 mod lsarpc;
 mod notify;
 mod object_id;
+mod offload;
 mod oplocks;
 mod persistent;
 mod pipes;

@@ -9,6 +9,7 @@ mod copychunk;
 mod dfs;
 mod integrity;
 mod network_interface;
+mod offload;
 mod pipe;
 mod ranges;
 mod regions;
@@ -28,6 +29,10 @@ pub use dfs::{
 };
 pub use integrity::{ChecksumType, IntegrityFlags, IntegrityInfo, SetIntegrity, SetIntegrityEx};
 pub use network_interface::{InterfaceCapability, NetworkInterfaceInfo, NetworkInterfaces, SocketAddress};
+pub use offload::{
+    OffloadRead, OffloadReadFlags, OffloadReadOutput, OffloadToken, OffloadTokenType, OffloadWrite,
+    OffloadWriteOutput,
+};
 pub use pipe::{PipePeek, PipeWait};
 pub use ranges::{
     DuplicateExtents, DuplicateExtentsEx, DuplicateExtentsFlags, FileLevelTrim, FileLevelTrimOutput,

@@ -313,6 +313,21 @@ fn integrity_is_told_and_set() {
 }
 
 #[test]
+fn offload_tokens_are_as_long_as_they_say() {
+    let token = OffloadToken::new(OffloadTokenType(0x0102_0304), [7; 504]);
+    let output = OffloadReadOutput { size: 528, transfer_length: 512, token, ..Default::default() };
+    let mut bytes = Vec::new();
+    round_trip(&output, &mut bytes);
+    // The type and the length of the name are big-endian.
+    assert_eq!(bytes[16..25], [1, 2, 3, 4, 0, 0, 1, 0xF8, 7]);
+    let write = OffloadWrite { size: 544, copy_length: 512, token, ..Default::default() };
+    let mut bytes = Vec::new();
+    round_trip(&write, &mut bytes);
+    assert!(OffloadWrite::decode(&bytes[..543]).is_err());
+    assert_eq!(OffloadToken::ZERO.token_type.0, 0xFFFF_0001);
+}
+
+#[test]
 fn set_sparse_without_a_buffer_means_yes() {
     assert!(SetSparse::decode(&[]).unwrap().set_sparse);
     assert!(!SetSparse::decode(&[0]).unwrap().set_sparse);
