@@ -181,7 +181,12 @@ impl FileServer {
             }
         };
         let Some((session, file_id, encrypt)) = teller else {
-            return self.lose_caching(node, holder);
+            if let Holder::Lease(id) = holder
+                && let Some(lease) = self.caching.leases.get_mut(id).filter(|lease| lease.version_2)
+            {
+                lease.epoch = lease.epoch.wrapping_add(1);
+            }
+            return self.not_told(node, holder);
         };
         let notice = match holder {
             Holder::Open(_) | Holder::Nobody => {
@@ -220,17 +225,19 @@ impl FileServer {
         Some((open.session, open.file_id(id), open.file()?.share.config.encrypt))
     }
 
-    /// A notice could not be delivered: the client has lost what it was about.
+    /// A notice could not be delivered: the client has lost what it was about, unless it was promised to
+    /// find it again.
     pub fn break_undelivered(&mut self, notice: Undelivered, now: sansmb::time::Now) {
         self.now = now;
-        self.lose_caching(notice.node, notice.holder);
+        self.not_told(notice.node, notice.holder);
         self.resume(notice.node);
         self.save_changed();
     }
 
     /// A holder cannot be told: it caches nothing any more, and opens that live by what they cached
-    /// are closed.
-    fn lose_caching(&mut self, node: NodeId, holder: Holder) {
+    /// are closed. Those that outlive the server keep what they have until their client comes back and
+    /// hears of it, or the time of the break is up, [MS-SMB2] 3.3.4.7.
+    fn not_told(&mut self, node: NodeId, holder: Holder) {
         let opens = match holder {
             Holder::Nobody => Vec::new(),
             Holder::Open(id) => vec![id],
@@ -241,9 +248,23 @@ impl FileServer {
                 .map(|lease| lease.opens.iter().copied().collect())
                 .unwrap_or_default(),
         };
+        let is_due = self.caching.holders(node).and_then(|holders| holders.get(holder)?.due()).is_some();
+        if is_due && opens.iter().any(|id| self.is_persistent(*id)) {
+            return self.caching.tell_later(node, holder);
+        }
         self.caching.expire(node, holder);
         for id in opens {
             self.end_unreachable(id);
+        }
+    }
+
+    /// A client came back to an open: it hears what could not be told while it was away, [MS-SMB2]
+    /// 3.3.5.9.12.
+    pub(crate) fn tell_untold(&mut self, id: OpenId) {
+        let Some(node) = self.file(id).map(|file| file.node) else { return };
+        let due = self.now.mono.after(self.config.limits.break_timeout);
+        if let Some(told) = self.caching.take_untold(node, self.holder_of(id), due) {
+            self.send_break(node, told);
         }
     }
 

@@ -165,6 +165,15 @@ impl Holders {
         self.put(holder, Grip { state, keeps: state, breaking: None, again: false });
     }
 
+    /// A holder that is to give something up gets more time; gives what it has to be told, and when it was
+    /// due.
+    pub(crate) fn prolong(&mut self, holder: Holder, due: Instant) -> Option<(Break, Instant)> {
+        let grip = self.grips.get_mut(&holder)?;
+        let (to, was) = grip.breaking?;
+        grip.breaking = Some((to, due));
+        Some((Break { holder, from: grip.state, to, due: Some(due), again: true }, was))
+    }
+
     /// A holder is gone; gives when its break was due.
     pub(crate) fn remove(&mut self, holder: Holder) -> Option<Instant> {
         self.take(holder)?.due()

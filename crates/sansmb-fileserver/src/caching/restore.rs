@@ -30,9 +30,12 @@ impl FileServer {
     pub(crate) fn kept_caching(&self, id: OpenId) -> KeptCaching {
         let Some(file) = self.file(id) else { return KeptCaching::default() };
         let holders = self.caching.holders(file.node);
+        // What nobody could be told of must not come back with the next run.
+        let untold = self.caching.untold(file.node, self.holder_of(id));
+        let state = holders.map_or(LeaseState::empty(), |holders| holders.state(self.holder_of(id)));
         let lease = file.caching.lease.and_then(|lease| self.caching.leases.get(lease));
         KeptCaching {
-            state: holders.map_or(LeaseState::empty(), |holders| holders.state(self.holder_of(id))),
+            state: untold.unwrap_or(state),
             lease: lease.map(|lease| KeptLease {
                 key: lease.name.key,
                 parent: lease.parent,

@@ -21,6 +21,8 @@ pub(crate) struct CachingTable {
     pub(crate) leases: Leases,
     /// Breaks that have to be acknowledged, the one whose time is up first in front.
     due: BTreeSet<(Instant, NodeId, Holder)>,
+    /// Those of them of which the client could not be told yet.
+    untold: BTreeSet<(NodeId, Holder)>,
     delayed: BTreeMap<NodeId, BTreeMap<u64, Delayed>>,
     /// What an open is delayed in.
     delays: BTreeMap<(OpenId, u64), NodeId>,
@@ -154,6 +156,7 @@ impl CachingTable {
         let was = place.holders.get(holder).and_then(|grip| grip.due());
         let more = place.holders.acknowledge(holder, accepted, due)?;
         self.touched.insert(node);
+        self.untold.remove(&(node, holder));
         if let Some(was) = was {
             self.due.remove(&(was, node, holder));
         }
@@ -166,10 +169,33 @@ impl CachingTable {
     pub(crate) fn expire(&mut self, node: NodeId, holder: Holder) {
         let Some(place) = self.places.get_mut(&node) else { return };
         self.touched.insert(node);
+        self.untold.remove(&(node, holder));
         if let Some(due) = place.holders.remove(holder) {
             self.due.remove(&(due, node, holder));
         }
         self.tidy(node);
+    }
+
+    /// A client has to be told of a break when it comes back.
+    pub(crate) fn tell_later(&mut self, node: NodeId, holder: Holder) {
+        self.untold.insert((node, holder));
+    }
+
+    /// What a holder goes down to, of which its client could not be told yet.
+    pub(crate) fn untold(&self, node: NodeId, holder: Holder) -> Option<LeaseState> {
+        let known = self.untold.contains(&(node, holder));
+        self.holders(node).filter(|_| known)?.get(holder)?.told()
+    }
+
+    /// What a client that came back has to be told, and has time for until `due`.
+    pub(crate) fn take_untold(&mut self, node: NodeId, holder: Holder, due: Instant) -> Option<Break> {
+        if !self.untold.remove(&(node, holder)) {
+            return None;
+        }
+        let (told, was) = self.places.get_mut(&node)?.holders.prolong(holder, due)?;
+        self.due.remove(&(was, node, holder));
+        self.due.insert((due, node, holder));
+        Some(told)
     }
 
     /// When the next break is over at the latest.

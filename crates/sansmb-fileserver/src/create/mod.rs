@@ -355,7 +355,7 @@ impl FileServer {
             Ok(own) => own,
             Err(status) => return self.refuse(*creating, Some(handle), status),
         };
-        if self.is_promised(node) {
+        if creating.origin.dialect.is_smb3() && self.is_promised(node) {
             return self.refuse(*creating, Some(handle), NtStatus::FILE_NOT_AVAILABLE);
         }
         let waiting = self.in_the_way(node, own, needed, overwrites, allowed);

@@ -55,11 +55,16 @@ impl FileServer {
         }
     }
 
-    /// Whether a file is kept for a client that is not connected and was promised it, [MS-SMB2] 3.3.5.9.
+    /// Whether a file is kept for a client that is not connected and was promised it: [MS-SMB2] 3.3.5.9, for
+    /// clients of 3.x, who know that they shall try again.
     pub(crate) fn is_promised(&self, node: NodeId) -> bool {
-        let promised =
-            |id: &OpenId| self.opens.get(id).is_some_and(|open| open.lasting.level == Level::Persistent);
-        self.durables.on.get(&node).is_some_and(|waiting| waiting.iter().any(promised))
+        let waiting = self.durables.on.get(&node);
+        waiting.is_some_and(|waiting| waiting.iter().any(|id| self.is_persistent(*id)))
+    }
+
+    /// Whether an open outlives the server.
+    pub(crate) fn is_persistent(&self, id: OpenId) -> bool {
+        self.opens.get(&id).is_some_and(|open| open.lasting.level == Level::Persistent)
     }
 
     /// Ends those that have waited long enough.

@@ -136,6 +136,7 @@ impl FileServer {
             ..describe(&metadata)
         };
         self.succeed(token, &response);
+        self.tell_untold(id);
     }
 
     /// Who is logged on where a request comes from.

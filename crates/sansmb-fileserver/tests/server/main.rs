@@ -1,5 +1,6 @@
 //! The file server behind the protocol's server, as clients see it.
 
+mod away;
 mod basics;
 mod common;
 mod create;

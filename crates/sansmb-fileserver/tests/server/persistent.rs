@@ -13,10 +13,10 @@ use crate::common::{Client, Response, World, caching::*, requests::*, store::Map
 
 const GUID: Guid = Guid([9; 16]);
 /// The machine of the client.
-const ALICE: u8 = 1;
+pub(crate) const ALICE: u8 = 1;
 
 /// A server whose share is continuously available, and its store.
-fn available() -> (World, Arc<MapStore>) {
+pub(crate) fn available() -> (World, Arc<MapStore>) {
     available_with(|config| config)
 }
 
@@ -31,11 +31,11 @@ fn available_with(change: impl FnOnce(FileServerConfig) -> FileServerConfig) -> 
     (world, store)
 }
 
-fn persistent(timeout: u32) -> CreateContext<'static> {
+pub(crate) fn persistent(timeout: u32) -> CreateContext<'static> {
     CreateContext::DurableHandleRequestV2 { timeout, flags: DurableFlags::PERSISTENT, create_guid: GUID }
 }
 
-fn claim(file_id: FileId) -> CreateContext<'static> {
+pub(crate) fn claim(file_id: FileId) -> CreateContext<'static> {
     CreateContext::DurableHandleReconnectV2 { file_id, create_guid: GUID, flags: DurableFlags::PERSISTENT }
 }
 
@@ -79,13 +79,13 @@ fn replace(storage: &dyn Storage, name: &str) {
 
 impl Client {
     #[track_caller]
-    fn open_persistent(&mut self, world: &mut World, name: &str, how: Create<'_>) -> FileId {
+    pub(crate) fn open_persistent(&mut self, world: &mut World, name: &str, how: Create<'_>) -> FileId {
         let response = self.create(world, name, Create { contexts: &[persistent(0)], ..how });
         assert_eq!(lasting(&response), Some((true, 60_000)));
         file_of(&response)
     }
 
-    fn come_back(&mut self, world: &mut World, name: &str, file: FileId) -> Response {
+    pub(crate) fn come_back(&mut self, world: &mut World, name: &str, file: FileId) -> Response {
         self.create(world, name, Create { contexts: &[claim(file)], ..open() })
     }
 }
@@ -231,20 +231,6 @@ fn others_wait_until_the_opens_of_the_last_run_are_there() {
     assert_eq!(bob.answer(&mut world, id).status(), NtStatus::FILE_NOT_AVAILABLE);
     world.advance(Duration::from_secs(60));
     assert_eq!(bob.create_status(&mut world, "f", ALL), NtStatus::SUCCESS, "its time was up");
-}
-
-#[test]
-fn a_file_whose_client_is_away_is_not_available() {
-    let (mut world, _) = available();
-    let mut alice = world.client_from(ALICE, "alice");
-    let file = alice.open_persistent(&mut world, "f", ALL);
-    world.drop_client(&alice);
-    let mut bob = world.client_from(2, "bob");
-    assert_eq!(bob.create_status(&mut world, "f", ALL), NtStatus::FILE_NOT_AVAILABLE);
-    let mut alice = world.client_from(ALICE, "alice");
-    assert_eq!(alice.create_status(&mut world, "F", open()), NtStatus::FILE_NOT_AVAILABLE, "nor for itself");
-    assert_eq!(alice.come_back(&mut world, "f", file).status(), NtStatus::SUCCESS);
-    assert_eq!(bob.create_status(&mut world, "f", ALL), NtStatus::SUCCESS);
 }
 
 #[test]
@@ -650,24 +636,4 @@ fn writes_to_an_available_share_are_on_stable_storage() {
     assert!(through);
     world.run_all();
     assert_eq!(alice.answer(&mut world, id).status(), NtStatus::SUCCESS);
-}
-
-#[test]
-fn a_promised_open_stays_when_what_it_caches_is_taken_away() {
-    let (mut world, _) = available();
-    let mut bob = world.client_from(2, "bob");
-    let theirs = bob.open(&mut world, "f", ALL);
-    let mut alice = world.client_from(ALICE, "alice");
-    let wish = CreateContext::RequestLeaseV2(lease(1, RH));
-    let how = Create { contexts: &[persistent(0), wish], oplock: OplockLevel::LEASE, ..ALL };
-    let (file, granted) = leased(&alice.create(&mut world, "f", how));
-    assert_eq!(granted.state, RH);
-    world.drop_client(&alice);
-    assert_eq!(bob.write(&mut world, theirs, 0, b"x"), NtStatus::SUCCESS);
-    let how = Create { contexts: &[claim(file), wish], oplock: OplockLevel::LEASE, ..open() };
-    world.restart();
-    let mut alice = world.client_from(ALICE, "alice");
-    let (again, left) = leased(&alice.create(&mut world, "f", how));
-    assert_eq!(left.state, LeaseState::empty(), "it learns of it when it comes back");
-    assert_eq!(alice.read(&mut world, again, 0, 9), Ok(b"x".to_vec()));
 }
