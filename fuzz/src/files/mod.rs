@@ -3,6 +3,7 @@
 mod ops;
 mod requests;
 mod store;
+mod volume;
 
 pub use ops::{Script, Step, fileserver_ops};
 pub use requests::{FileAsk, FileRequest};

@@ -20,6 +20,7 @@ use sansmb::{
     },
 };
 
+use super::volume;
 use crate::server::{Ask, Kind};
 
 /// A request, and everything about it that is not the file server's business.
@@ -142,7 +143,7 @@ pub enum Set {
     Any { kind: u8, class: u8, length: u8 },
 }
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "a",
     "b",
     "A",
@@ -165,6 +166,7 @@ const NAMES: [&str; 22] = [
     r"\a",
     r"missing\a",
     "con ",
+    r"$Extend\$Quota:$Q:$INDEX_ALLOCATION",
 ];
 
 fn name(nth: u8) -> Utf16Buf {
@@ -254,8 +256,12 @@ impl FileRequest {
                 request.encode(w);
             }
             Self::Query { kind, class, length, parts } => {
+                let info_type = InfoType(1 + kind % 5);
+                let quotas =
+                    if info_type == InfoType::QUOTA { volume::quota_query(parts, class) } else { Vec::new() };
                 let request = QueryInfoRequest {
-                    info_type: InfoType(1 + kind % 5),
+                    info_type,
+                    input: &quotas,
                     info_class: class % 80,
                     output_buffer_length: length.into(),
                     additional_information: SecurityInformation::from_bits_retain(parts.into()),
@@ -313,7 +319,10 @@ impl FileRequest {
             Self::Rpc { opnum, name: nth, numbers } => {
                 (CtlCode::PIPE_TRANSCEIVE, call(opnum, &name(nth), numbers), 4096)
             }
-            Self::Ioctl { code, input, output } => (CtlCode(code), vec![1; input.into()], u32::from(output)),
+            Self::Ioctl { code, input, output } => {
+                let (code, input) = volume::control(code, input);
+                (code, input, u32::from(output))
+            }
             other => panic!("{other:?} is no IOCTL"),
         };
         let request = IoctlRequest {
@@ -477,6 +486,10 @@ impl Set {
             Self::Position(position) => {
                 let info = FilePositionInfo { current_byte_offset: position };
                 (InfoType::FILE, FileInfoClass::POSITION.0, info.to_vec())
+            }
+            // Half of those about quotas make sense.
+            Self::Any { kind, class, length } if kind % 10 == 3 => {
+                (InfoType::QUOTA, 0, volume::quota_set(class, length))
             }
             Self::Any { kind, class, length } => {
                 (InfoType(1 + kind % 5), class % 80, vec![kind; length.into()])
