@@ -1,6 +1,6 @@
 //! A connection to a server.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sansmb::{
     client::{Agreement, Client, ClientConfig, Outcome},
@@ -33,6 +33,8 @@ pub struct Connection {
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) host: String,
+    /// How long the answer to the first request took.
+    pub(crate) round_trip: Duration,
 }
 
 impl Drop for Handle {
@@ -92,9 +94,11 @@ impl Connection {
         let client = Client::new(config, clock.now());
         let shared = Shared::new(client, Box::new(socket), clock);
         runtime.spawn(Driver::new(shared.clone(), runtime.clone()));
-        let connection = Self { shared: Arc::new(Handle { shared, host: host.to_owned() }) };
-        connection.shared.shared.negotiated().await?;
-        Ok(connection)
+        let mut handle = Handle { shared, host: host.to_owned(), round_trip: Duration::ZERO };
+        let asked = clock.now().mono;
+        handle.shared.negotiated().await?;
+        handle.round_trip = clock.now().mono.since(asked);
+        Ok(Self { shared: Arc::new(handle) })
     }
 
     /// What was negotiated.

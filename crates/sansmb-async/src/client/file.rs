@@ -1,6 +1,6 @@
 //! An open file.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use sansmb::{
@@ -159,12 +159,10 @@ impl File {
         Ok(())
     }
 
-    /// Size and number of requests under way: together about 8 MiB, which fills a fast link over
-    /// some milliseconds without flooding the server.
+    /// Size and number of requests under way.
     fn window(&self, limit: u32) -> (u32, usize) {
-        const UNDER_WAY: u32 = 8 << 20;
         let chunk = limit.min(1 << 20);
-        (chunk, (UNDER_WAY / chunk).clamp(2, 64) as usize)
+        (chunk, (under_way(self.share.inner.handle.round_trip) / chunk).clamp(2, 64) as usize)
     }
 
     pub(super) fn buffer(&self, len: usize) -> MessageBuffer {
@@ -182,6 +180,15 @@ impl File {
     }
 }
 
+/// Bytes under way at a time: 8 MiB, which fills a fast link over some milliseconds without flooding the
+/// server, and more over a longer way, twice what 1 Gbit/s has on the way there and back.
+fn under_way(round_trip: Duration) -> u32 {
+    const LEAST: u32 = 8 << 20;
+    const MOST: u32 = 32 << 20;
+    let doubled = round_trip.as_millis().saturating_mul(2 * 125_000);
+    u32::try_from(doubled).unwrap_or(MOST).clamp(LEAST, MOST)
+}
+
 pub(super) fn read_result(result: Result<sansmb::client::Outcome, sansmb::client::OpError>) -> Result<Bytes> {
     match result {
         Ok(outcome) => Ok(response(outcome)?.read_data()?),
@@ -194,4 +201,17 @@ pub(super) fn write_result(result: Result<sansmb::client::Outcome, sansmb::clien
     let response = response(result?)?;
     let written: WriteResponse = response.body::<op::Write>()?;
     Ok(written.count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_under_way_over_a_longer_way() {
+        for (milliseconds, mib) in [(0, 8), (1, 8), (30, 8), (50, 12), (100, 24), (200, 32), (60_000, 32)] {
+            let bytes = under_way(Duration::from_millis(milliseconds));
+            assert_eq!(bytes.div_ceil(1 << 20).next_multiple_of(4), mib, "{milliseconds} ms");
+        }
+    }
 }

@@ -2,8 +2,11 @@
 
 use std::{
     fs::{self, File},
+    future::{Future, poll_fn},
     io::{self, Read},
     path::{Path, PathBuf},
+    pin::{Pin, pin},
+    task::Poll,
     time::SystemTime,
 };
 
@@ -174,8 +177,10 @@ impl Copy<'_> {
     }
 
     async fn fill(&mut self, mut source: Source, file: &RemoteFile, url: &SmbUrl) -> Result<()> {
-        // A server that will not do this may still take the file.
-        let marked = file.set_delete(true).await.is_ok();
+        // A server that will not do this may still take the file. It is told before the first data come;
+        // what it says to that can wait.
+        let mut marking = pin!(file.set_delete(true));
+        let marked = begin(marking.as_mut()).await;
         let mut stream = file.write_stream(0);
         loop {
             let mut buffer = stream.buffer();
@@ -197,14 +202,32 @@ impl Copy<'_> {
             let why = format!("the file shrank while it was copied, from {len} to {sent} bytes");
             return Err(Failure::refused(source.name, why));
         }
+        let marked = match marked {
+            Some(marked) => marked,
+            None => marking.await,
+        };
+        // Neither waits for the other.
+        let mut unmarking = pin!(file.set_delete(false));
+        let unmarked = if marked.is_ok() { begin(unmarking.as_mut()).await } else { Some(Ok(())) };
         if let Some(modified) = source.modified {
             file.set_written(file_time(modified)).await.about(url)?;
         }
-        if marked {
-            file.set_delete(false).await.about(url)?;
+        match unmarked {
+            Some(unmarked) => unmarked,
+            None => unmarking.await,
         }
+        .about(url)?;
         file.rename(&url.path, true).await.about(url)
     }
+}
+
+/// Lets `work` go as far as it comes without waiting. Unless it has ended so, it has to be awaited.
+async fn begin<F: Future>(mut work: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// What is in a local directory, by name.
