@@ -149,9 +149,9 @@ class Bench:
         """`sansmb serve`."""
         return self.serve("ours")
 
-    def serve(self, name, *options):
-        """Another `sansmb serve` on a share of its own."""
-        share, port = self.share(name), free_port()
+    def serve(self, name, *options, share=None):
+        """Another `sansmb serve`, on a share of its own unless there is one."""
+        share, port = share or self.share(name), free_port()
         command = [PROGRAM, "serve", share, "--listen", f"127.0.0.1:{port}", "--user", f"{NAME}:{PASSWORD}", *options]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
