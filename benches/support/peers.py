@@ -1,0 +1,43 @@
+"""Get and put with other clients in Rust: `benches/peers`, built when a row first wants it."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from support.bench import NAME, PASSWORD, TARGET, Missing, timed
+
+FOLDER = Path(__file__).resolve().parent.parent / "peers"
+
+
+@cache
+def program():
+    if shutil.which("cargo") is None:
+        raise Missing("cargo is not installed")
+    # A lock file of its own, and a folder of its own within ours.
+    target = TARGET / "bench-peers"
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", target]
+    if subprocess.run([str(word) for word in command], cwd=FOLDER).returncode != 0:
+        raise Missing("benches/peers does not build")
+    return target / "release" / "sansmb-bench-peers"
+
+
+def move(bench, server, mode, peer, verb, remote, local):
+    options = ["--encrypt"] if mode == "encrypted" else []
+    return timed([program(), peer, verb, server.port, NAME, PASSWORD, remote, local, *options])
+
+
+def peer_get(bench, server, mode, peer):
+    program()
+    bench.place_large(server)
+    got = bench.folder / "got.bin"
+    took = move(bench, server, mode, peer, "get", "large.bin", got)
+    bench.same(got)
+    return took
+
+
+def peer_put(bench, server, mode, peer):
+    program()
+    took = move(bench, server, mode, peer, "put", "put.bin", bench.large)
+    bench.same(server.folder / "put.bin")
+    return took
