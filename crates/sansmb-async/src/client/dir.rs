@@ -8,6 +8,7 @@ use sansmb::{
 };
 
 use super::{
+    driver::Op,
     file::File,
     share::{Metadata, response},
 };
@@ -27,18 +28,25 @@ pub struct Entry {
 /// The entries of a directory, without `.` and `..`, in the server's order.
 #[derive(Debug)]
 pub struct DirStream {
+    // Given up before the directory is closed.
+    under_way: VecDeque<Op>,
     dir: File,
     entries: VecDeque<Entry>,
     begun: bool,
     ended: bool,
 }
 
+/// What is asked for of each entry.
+const CLASS: fscc::FileInfoClass = fscc::FileInfoClass::ID_BOTH_DIRECTORY;
 /// Bytes of entries asked for at a time.
 const BUFFER: u32 = 1 << 20;
+/// Requests under way: a small directory and its end take one round trip, and of a large one the server reads
+/// on while what it gave is looked at.
+const DEPTH: usize = 2;
 
 impl DirStream {
     pub(super) fn new(dir: File) -> Self {
-        Self { dir, entries: VecDeque::new(), begun: false, ended: false }
+        Self { under_way: VecDeque::new(), dir, entries: VecDeque::new(), begun: false, ended: false }
     }
 
     /// The next entry, or `None` at the end.
@@ -63,32 +71,52 @@ impl DirStream {
         Ok(all)
     }
 
-    async fn fill(&mut self) -> Result<()> {
+    /// Asks for entries. All requests are alike, so that it does not matter which of them the server looks at
+    /// first: on a directory that was just opened the scan starts at its start.
+    fn ask(&mut self) {
         let pattern = Utf16Buf::new("*");
-        let class = fscc::FileInfoClass::ID_BOTH_DIRECTORY;
         let request = QueryDirectoryRequest {
-            information_class: class,
-            flags: if self.begun { QueryDirectoryFlags::empty() } else { QueryDirectoryFlags::RESTART_SCANS },
+            information_class: CLASS,
+            flags: QueryDirectoryFlags::empty(),
             file_id: self.dir.id(),
             pattern: pattern.as_utf16(),
-            output_buffer_length: self.dir.share().inner.max_transact.min(BUFFER),
+            output_buffer_length: self.length(),
             ..Default::default()
         };
-        self.begun = true;
-        let outcome = match self.dir.share().start::<op::QueryDirectory>(&request).await {
+        self.under_way.push_back(self.dir.share().start::<op::QueryDirectory>(&request));
+    }
+
+    fn length(&self) -> u32 {
+        self.dir.share().inner.max_transact.min(BUFFER)
+    }
+
+    async fn fill(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.begun, true) {
+            (0..DEPTH).for_each(|_| self.ask());
+        }
+        if self.under_way.is_empty() {
+            self.ask();
+        }
+        let Some(op) = self.under_way.pop_front() else { return Ok(()) };
+        let outcome = match op.await {
             Ok(outcome) => outcome,
             Err(error)
                 if matches!(error.status(), Some(NtStatus::NO_MORE_FILES | NtStatus::NO_SUCH_FILE)) =>
             {
-                self.ended = true;
+                // One that the server looked at before may still have some.
+                self.ended = self.under_way.is_empty();
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
         let response = response(outcome)?;
         let buffer = response.body::<op::QueryDirectory>()?.buffer;
+        // There is more, as it looks.
+        if buffer.len() > self.length() as usize / 2 {
+            self.ask();
+        }
         let entries =
-            fscc::DirEntries::new(class, buffer).ok_or(Error::Unexpected("unknown directory class"))?;
+            fscc::DirEntries::new(CLASS, buffer).ok_or(Error::Unexpected("unknown directory class"))?;
         for entry in entries {
             let entry = entry?;
             let name = entry.name.to_text_lossy();

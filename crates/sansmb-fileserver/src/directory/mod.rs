@@ -2,7 +2,7 @@
 
 mod pattern;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc};
 
 use pattern::Pattern;
 use sansmb::{
@@ -22,8 +22,11 @@ use crate::{
     task::Step,
 };
 
-/// Entries that one job asks for: so many are in memory at most for each handle.
-const BATCH: usize = 256;
+/// Entries that one job asks for: as many as an answer may hold, within these bounds. So many are in memory
+/// at most for each handle.
+const BATCH: RangeInclusive<usize> = 64..=1024;
+/// What an entry takes of an answer: mostly more.
+const ENTRY: usize = 96;
 
 /// Where the enumeration of one directory handle stands.
 #[derive(Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct Query {
     writer: DirEntryWriter,
     class: FileInfoClass,
     single: bool,
+    /// Entries that one job asks for.
+    batch: usize,
 }
 
 /// What filling a response came to.
@@ -121,7 +126,8 @@ impl FileServer {
             listing.running = true;
         }
         let single = body.flags.contains(QueryDirectoryFlags::RETURN_SINGLE_ENTRY);
-        self.continue_query(id, Box::new(Query { token, writer, class, single }));
+        let batch = (limit / ENTRY).clamp(*BATCH.start(), *BATCH.end());
+        self.continue_query(id, Box::new(Query { token, writer, class, single, batch }));
     }
 
     /// The storage gave something to a request.
@@ -265,7 +271,10 @@ impl Listing {
             return match self.pattern.exact() {
                 Some(name) if matches!(&**name, "." | "..") => Filled::Done,
                 Some(name) => Filled::Needs(Job::Find { handle, name: Arc::clone(name), security }),
-                None => Filled::Needs(Job::List { handle, restart: self.restart, limit: BATCH, security }),
+                None => {
+                    let limit = query.batch;
+                    Filled::Needs(Job::List { handle, restart: self.restart, limit, security })
+                }
             };
         }
     }

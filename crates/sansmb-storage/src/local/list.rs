@@ -1,6 +1,6 @@
 //! Directories: listing, and looking at one name.
 
-use std::os::fd::AsFd;
+use std::{os::fd::AsFd, sync::Arc};
 
 use rustix::{
     fs::{Dir, FileType, Mode, OFlags, openat},
@@ -18,6 +18,8 @@ use super::{
     meta::Stat,
     names,
     node::{Listing, Node, has_attributes, join},
+    parts,
+    pool::Workers,
     security,
 };
 use crate::slab::lock;
@@ -26,7 +28,15 @@ use crate::slab::lock;
 const BATCH: usize = 4096;
 
 impl Inner {
-    pub(super) fn list(&self, handle: Handle, restart: bool, limit: usize, security: bool) -> Outcome {
+    /// Lists; other threads of the pool help with what takes time, which is to look at each entry.
+    pub(super) fn list(
+        self: &Arc<Self>,
+        workers: &Arc<Workers>,
+        handle: Handle,
+        restart: bool,
+        limit: usize,
+        security: bool,
+    ) -> Outcome {
         let node = self.directory(handle)?;
         let mut listing = lock(&node.listing);
         if restart {
@@ -35,28 +45,42 @@ impl Inner {
         if matches!(*listing, Listing::Fresh) {
             *listing = Listing::Open(open_dir(&node)?);
         }
-        let mut entries = Vec::new();
-        let names = Names::enter(node.fd());
-        let Listing::Open(dir) = &mut *listing else { return Ok(Done::Entries { entries, end: true }) };
-        while entries.len() < limit.min(BATCH) {
-            let Some(next) = dir.read() else {
-                *listing = Listing::Ended;
-                return Ok(Done::Entries { entries, end: true });
-            };
-            let next = match next {
-                Ok(next) => next,
+        let Listing::Open(dir) = &mut *listing else {
+            return Ok(Done::Entries { entries: Vec::new(), end: true });
+        };
+        let limit = limit.clamp(1, BATCH);
+        let (entries, end) = loop {
+            let names = self.next_names(&node, dir, limit)?;
+            let end = names.len() < limit;
+            let entries = parts::look(self, workers, &node, names, security)?;
+            // What vanished since is left out, maybe all of it.
+            if end || !entries.is_empty() {
+                break (entries, end);
+            }
+        };
+        if end {
+            *listing = Listing::Ended;
+        }
+        Ok(Done::Entries { entries, end })
+    }
+
+    /// As many names as are asked for, fewer at the end.
+    fn next_names(&self, node: &Node, dir: &mut Dir, limit: usize) -> Result<Vec<Box<[u8]>>, NtStatus> {
+        let mut names = Vec::new();
+        while names.len() < limit {
+            let next = match dir.read() {
+                None => break,
+                Some(Ok(next)) => next,
                 // The directory itself was removed meanwhile.
-                Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(status(errno)),
+                Some(Err(Errno::NOENT)) => continue,
+                Some(Err(errno)) => return Err(status(errno)),
             };
             let name = next.file_name().to_bytes();
-            if name == b"." || name == b".." || self.keeps_back(&node, &names::to_share(name)) {
-                continue;
+            if name != b"." && name != b".." && !self.keeps_back(node, &names::to_share(name)) {
+                names.push(name.into());
             }
-            // What vanished since is left out.
-            entries.extend(self.entry(&node, &names, name, security)?);
         }
-        Ok(Done::Entries { entries, end: false })
+        Ok(names)
     }
 
     pub(super) fn find(&self, handle: Handle, name: &str, security: bool, scan: Scan) -> Result<Done, Fail> {
@@ -84,7 +108,7 @@ impl Inner {
 
     /// An entry of a directory, with who may do what if `secure` asks for it; `None` where it is no
     /// longer there.
-    fn entry(
+    pub(super) fn entry(
         &self,
         dir: &Node,
         names: &Names<'_>,

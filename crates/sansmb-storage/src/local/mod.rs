@@ -14,6 +14,7 @@ mod names;
 mod namespace;
 mod node;
 mod open;
+mod parts;
 mod pool;
 mod reparse;
 mod security;
@@ -143,6 +144,8 @@ struct Inner {
     traits: StorageTraits,
     /// The volume of the root, if it is in memory: what is asked of its files never waits.
     memory: Option<u64>,
+    /// How many threads help another one to list: one for each other processor, up to three.
+    helpers: usize,
 }
 
 /// Why a job did not succeed.
@@ -223,6 +226,7 @@ impl LocalDir {
                 options,
                 traits,
                 memory,
+                helpers: std::thread::available_parallelism().map_or(1, usize::from).min(4) - 1,
             }),
         })
     }
@@ -261,10 +265,15 @@ impl Storage for LocalDir {
                     }));
                 }
             }
+            Job::List { handle, restart, limit, security } => {
+                let (inner, workers) = (Arc::clone(inner), Arc::clone(self.pool.workers()));
+                self.pool.spawn(Box::new(move || {
+                    done(inner.list(&workers, handle, restart, limit, security));
+                }));
+            }
             // These may wait for a disk or take long whatever is in memory.
             Job::Write { .. }
             | Job::Flush { .. }
-            | Job::List { .. }
             | Job::IsEmpty { .. }
             | Job::Streams { .. }
             | Job::Allocate { .. }
@@ -337,9 +346,6 @@ impl Inner {
             }
             Job::Identify { handle } => Ok(Done::Identified(self.node(*handle)?.identity()?)),
             Job::Find { handle, name, security } => self.find(*handle, name, *security, scan),
-            Job::List { handle, restart, limit, security } => {
-                Ok(self.list(*handle, *restart, *limit, *security)?)
-            }
             Job::Change { handle, changes } => {
                 self.check_writable()?;
                 let node = self.node(*handle)?;

@@ -19,11 +19,12 @@ pub(super) type Work = Box<dyn FnOnce() + Send>;
 /// The queue holds what the file server admitted, which its credits bound.
 #[derive(Debug)]
 pub(super) struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<Workers>,
 }
 
+/// The same, for those who do not end it.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Workers {
     state: Mutex<State>,
     wake: Condvar,
     threads: usize,
@@ -45,7 +46,7 @@ impl std::fmt::Debug for State {
 impl Pool {
     pub(super) fn new(threads: usize) -> Self {
         let state = State { queue: VecDeque::new(), running: 0, idle: 0, closed: false };
-        let shared = Shared { state: Mutex::new(state), wake: Condvar::new(), threads: threads.max(1) };
+        let shared = Workers { state: Mutex::new(state), wake: Condvar::new(), threads: threads.max(1) };
         Self { shared: Arc::new(shared) }
     }
 
@@ -54,7 +55,12 @@ impl Pool {
         self.shared.spawn(work);
     }
 
-    /// The same, after what was spawned in this lane before.
+    /// The threads, for work that gives them more work.
+    pub(super) fn workers(&self) -> &Arc<Workers> {
+        &self.shared
+    }
+
+    /// [`Pool::spawn`], after what was spawned in this lane before.
     pub(super) fn spawn_in<T: AsRef<Lane> + Send + Sync + 'static>(&self, lane: &Arc<T>, work: Work) {
         if (**lane).as_ref().push(work) {
             self.shared.run_lane(Arc::clone(lane));
@@ -70,8 +76,9 @@ impl Drop for Pool {
     }
 }
 
-impl Shared {
-    fn spawn(self: &Arc<Self>, work: Work) {
+impl Workers {
+    /// [`Pool::spawn`].
+    pub(super) fn spawn(self: &Arc<Self>, work: Work) {
         let mut state = lock(&self.state);
         state.queue.push_back(work);
         if state.idle >= state.queue.len() || state.running >= self.threads {
