@@ -20,9 +20,13 @@ lint:
     cargo fmt
     .ci/run fmt sizes clippy doc
 
-# Everything, or the steps named: peers tools fmt sizes clippy doc deny no_std test torture fuzz.
+# Everything, or the steps named: peers tools fmt sizes clippy doc deny no_std test instructions torture fuzz.
 ci *steps:
     .ci/run {{ steps }}
+
+# Instructions of the core's hot paths under callgrind, compared with what is recorded; `--record` records them.
+instructions *arguments:
+    cargo run --release -p sansmb-tests-core --bin instructions -- {{ arguments }}
 
 # Fuzz one target; without seconds, until it is stopped.
 fuzz target seconds="0":

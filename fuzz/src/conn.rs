@@ -196,10 +196,10 @@ pub fn verify(data: &[u8]) {
 pub fn compound(data: &[u8]) {
     let frame = Bytes::copy_from_slice(data);
     Budget { base: 4 << 10, factor: 8 }.check(data.len(), || {
-        let Ok(compound) = split_compound(&frame) else { return };
-        assert!(compound.messages.len() <= data.len() / HEADER_LEN);
+        let Ok(compound) = split_compound(frame) else { return };
+        assert!(compound.iter().count() <= data.len() / HEADER_LEN);
         let mut at = 0;
-        for (header, message) in &compound.messages {
+        for (header, message) in &compound {
             assert_eq!(Header::decode(message).as_ref(), Ok(header));
             assert!(message.starts_with(&PROTOCOL_ID));
             assert_eq!(Some(&message[..]), data.get(at..at + message.len()));

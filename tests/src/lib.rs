@@ -3,14 +3,13 @@
 pub mod cases;
 pub mod hand;
 pub mod matrix;
-mod pair;
 pub mod peers;
 pub mod raw;
 pub mod scratch;
 pub mod torture;
 pub mod transcript;
 
-pub use pair::{Pair, PairConfig, framed, frames, now};
+pub use sansmb_tests_core::{Pair, PairConfig, framed, frames, now};
 
 /// The README's examples, which have to compile.
 #[cfg(doctest)]

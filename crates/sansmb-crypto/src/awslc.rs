@@ -58,6 +58,12 @@ fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
 struct Hmac(hmac::Context);
 
 impl Signer for Hmac {
+    fn sign(&self, _nonce: &[u8; 12], parts: &[&[u8]]) -> [u8; 16] {
+        let mut mac = self.0.clone();
+        parts.iter().for_each(|part| mac.update(part));
+        first(mac.sign().as_ref())
+    }
+
     fn begin(&self, _nonce: &[u8; 12]) -> Box<dyn Mac> {
         Box::new(self.clone())
     }

@@ -146,9 +146,9 @@ impl Host {
         }
         let sealed = frame.starts_with(b"\xFDSMB");
         let clear = if sealed { frame.slice(52..) } else { frame.clone() };
-        let compound = split_compound(&clear).expect("a compound of the client");
-        let session = compound.messages.first().map(|(header, _)| header.session_id);
-        for (header, message) in compound.messages {
+        let compound = split_compound(clear).expect("a compound of the client");
+        let session = compound.first.0.session_id;
+        for (header, message) in compound {
             assert!(!header.is_response());
             if header.command == Command::CANCEL {
                 continue;
@@ -162,7 +162,7 @@ impl Host {
                 assert!(self.ids.insert(id), "MessageId {id} is used twice");
                 assert!(id < self.granted, "MessageId {id} was not granted, only {}", self.granted);
             }
-            self.asked.push(Asked { header, message, sealed: session.filter(|_| sealed), answered: false });
+            self.asked.push(Asked { header, message, sealed: sealed.then_some(session), answered: false });
         }
     }
 

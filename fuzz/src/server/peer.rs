@@ -204,7 +204,7 @@ impl Peer {
             let frame = Bytes::copy_from_slice(&rest[..len]);
             self.input.drain(..4 + len);
             let clear = if frame.starts_with(b"\xFDSMB") { frame.slice(52..) } else { frame };
-            for (header, message) in split_compound(&clear).expect("a compound of the server").messages {
+            for (header, message) in split_compound(clear).expect("a compound of the server") {
                 self.answer(&header, &message);
             }
         }

@@ -5,15 +5,22 @@
 use alloc::boxed::Box;
 use core::ffi::c_int;
 use core::fmt;
+use core::mem::forget;
 use core::ptr::{NonNull, null, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use aws_lc_sys as sys;
 use sansmb::crypto::{Mac, Signer};
 
 use super::FAILED;
 
-/// AES-128-GMAC with one key: a context that has the key but no nonce.
-pub(super) struct Gmac(Context);
+/// AES-128-GMAC with one key.
+pub(super) struct Gmac {
+    /// Has the key but no nonce.
+    keyed: Context,
+    /// A copy that was used before, or null: to make one takes as long as to sign a short message.
+    spare: AtomicPtr<sys::EVP_CIPHER_CTX>,
+}
 
 impl Gmac {
     pub(super) fn new(key: &[u8; 16]) -> Option<Self> {
@@ -29,22 +36,46 @@ impl Gmac {
                 null(),
             )
         };
-        (ok == 1).then_some(Self(context))
+        (ok == 1).then_some(Self { keyed: context, spare: AtomicPtr::new(null_mut()) })
     }
 
     fn start(&self, nonce: &[u8; 12]) -> Running {
-        let running = Context::new().expect(FAILED);
+        let running = self.take_spare().unwrap_or_else(|| self.copy());
+        // SAFETY: the context is live and ours; GCM reads 12 bytes of nonce unless told otherwise;
+        // null means "keep" for cipher and key. A nonce begins anew whatever was done before.
+        let ok = unsafe {
+            sys::EVP_EncryptInit_ex(running.0.as_ptr(), null(), null_mut(), null(), nonce.as_ptr())
+        };
+        assert!(ok == 1, "{FAILED}");
+        Running(running)
+    }
+
+    fn copy(&self) -> Context {
+        let copy = Context::new().expect(FAILED);
         // SAFETY: both contexts are live; the copy only reads the keyed one, which nobody writes
         // after `new`, so that threads may share it.
-        let copied = unsafe { sys::EVP_CIPHER_CTX_copy(running.0.as_ptr(), self.0.0.as_ptr()) };
-        // SAFETY: the context is live and ours; GCM reads 12 bytes of nonce unless told otherwise;
-        // null means "keep" for cipher and key.
-        let ok = copied == 1
-            && 1 == unsafe {
-                sys::EVP_EncryptInit_ex(running.0.as_ptr(), null(), null_mut(), null(), nonce.as_ptr())
-            };
-        assert!(ok, "{FAILED}");
-        Running(running)
+        let copied = unsafe { sys::EVP_CIPHER_CTX_copy(copy.0.as_ptr(), self.keyed.0.as_ptr()) };
+        assert!(copied == 1, "{FAILED}");
+        copy
+    }
+
+    /// Whoever takes the pointer out owns the context.
+    fn take_spare(&self) -> Option<Context> {
+        NonNull::new(self.spare.swap(null_mut(), Ordering::Acquire)).map(Context)
+    }
+
+    /// Keeps a context for the next message, unless another thread was faster.
+    fn keep(&self, context: Context) {
+        let at = context.0.as_ptr();
+        if self.spare.compare_exchange(null_mut(), at, Ordering::Release, Ordering::Relaxed).is_ok() {
+            forget(context);
+        }
+    }
+}
+
+impl Drop for Gmac {
+    fn drop(&mut self) {
+        drop(self.take_spare());
     }
 }
 
@@ -58,7 +89,9 @@ impl Signer for Gmac {
     fn sign(&self, nonce: &[u8; 12], parts: &[&[u8]]) -> [u8; 16] {
         let mut running = self.start(nonce);
         parts.iter().for_each(|part| running.take(part));
-        running.tag()
+        let tag = running.tag();
+        self.keep(running.0);
+        tag
     }
 
     fn begin(&self, nonce: &[u8; 12]) -> Box<dyn Mac> {
@@ -85,7 +118,7 @@ impl Running {
         }
     }
 
-    fn tag(self) -> [u8; 16] {
+    fn tag(&mut self) -> [u8; 16] {
         let context = self.0.0.as_ptr();
         let (mut block, mut tag) = ([0_u8; 16], [0_u8; 16]);
         let mut written: c_int = 0;
@@ -112,7 +145,7 @@ impl Mac for Running {
         self.take(bytes);
     }
 
-    fn finish(self: Box<Self>) -> [u8; 16] {
+    fn finish(mut self: Box<Self>) -> [u8; 16] {
         self.tag()
     }
 }
@@ -122,7 +155,7 @@ struct Context(NonNull<sys::EVP_CIPHER_CTX>);
 
 // SAFETY: a context is not tied to the thread that made it.
 unsafe impl Send for Context {}
-// SAFETY: a shared reference to a context is used for nothing but reading it, in `Gmac::start`.
+// SAFETY: a shared reference to a context is used for nothing but reading it, in `Gmac::copy`.
 unsafe impl Sync for Context {}
 
 impl Context {

@@ -31,18 +31,15 @@ use alloc::{
     vec::Vec,
 };
 
-use self::{
-    send::blank_head,
-    state::{Kind, LogOn, Pending, Queued, Session},
-};
+use self::state::{Frame, Kind, LogOn, Pending, Queued, Session};
 use crate::{
-    conn::{MessageBuffer, Rx, Tx},
+    conn::{MessageBuffer, Outstanding, Rx, Tx},
     crypto::PreauthHash,
     op::{self, Op},
     time::{Instant, Now},
     wire::{
-        Body, Bulk, Command, CtlCode, FileId, Flags, Header, IoctlFlags, IoctlRequest, SessionId,
-        TreeConnectRequest, TreeId, Utf16Buf, WriteRequest, Writer,
+        Body, Bulk, Command, CtlCode, FileId, Flags, Head, Header, IoctlFlags, IoctlRequest, SessionId,
+        TreeConnectRequest, TreeId, Utf16Buf, WriteRequest,
     },
 };
 
@@ -66,8 +63,9 @@ pub struct Client {
     unvalidated: Vec<(OpId, Outcome)>,
     sessions: BTreeMap<SessionId, Session>,
     log_ons: Vec<LogOn>,
-    queue: VecDeque<Vec<Queued>>,
-    pending: BTreeMap<u64, Pending>,
+    queue: VecDeque<Frame>,
+    /// By MessageId.
+    pending: Outstanding<Pending>,
     next_message_id: u64,
     credits: u32,
     next_op: u64,
@@ -93,7 +91,7 @@ pub struct TreeRef {
 #[derive(Debug)]
 pub struct Member {
     command: Command,
-    head: Vec<u8>,
+    head: Head,
     charge: u16,
     payload: Payload,
     asked: u32,
@@ -104,8 +102,8 @@ impl Member {
     /// Encodes a request. In members after the first a file id of [`FileId::ANY`] means the file
     /// that the member before opened or used.
     pub fn new<O: Op>(request: &O::Request<'_>) -> Self {
-        let mut head = blank_head();
-        request.encode(&mut Writer::resume(&mut head, 0));
+        let mut head = Head::blank();
+        request.encode(&mut head.body());
         let charge = charge(O::payload(request));
         let (payload, asked) = (Payload::Empty, O::asked(request));
         Self { command: O::COMMAND, head, charge, payload, asked, replay: false }
@@ -113,8 +111,8 @@ impl Member {
 
     /// A WRITE whose data is not copied.
     pub fn write(request: &WriteRequest<'_, Bulk>, data: Payload) -> Self {
-        let mut head = blank_head();
-        request.encode_head(&mut Writer::resume(&mut head, 0));
+        let mut head = Head::blank();
+        request.encode_head(&mut head.body());
         let charge = charge(data.len() as u32);
         Self { command: Command::WRITE, head, charge, payload: data, asked: 0, replay: false }
     }
@@ -148,7 +146,7 @@ impl Client {
             sessions: BTreeMap::new(),
             log_ons: Vec::new(),
             queue: VecDeque::new(),
-            pending: BTreeMap::new(),
+            pending: Outstanding::default(),
             next_message_id: 0,
             credits: 1,
             next_op: 1,
@@ -279,7 +277,7 @@ impl Client {
         let member = Member::new::<op::Echo>(&Default::default());
         let mut queued = self.queued_member(TreeRef { session, tree: TreeId(0) }, member, op);
         queued.kind = Kind::Probe;
-        self.submit([queued].into(), now);
+        self.submit(queued.into(), now);
     }
 
     fn patience(&self) -> core::time::Duration {
@@ -312,7 +310,7 @@ impl Client {
     pub fn request<O: Op>(&mut self, to: TreeRef, request: &O::Request<'_>, now: Now) -> OpId {
         let op = self.new_op();
         let member = self.queued_member(to, Member::new::<O>(request), op);
-        self.submit([member].into(), now);
+        self.submit(member.into(), now);
         op
     }
 
@@ -321,7 +319,7 @@ impl Client {
         let op = self.new_op();
         let request = WriteRequest::new(file_id, offset, Bulk(data.len()));
         let member = self.queued_member(to, Member::write(&request, data), op);
-        self.submit([member].into(), now);
+        self.submit(member.into(), now);
         op
     }
 
@@ -329,20 +327,12 @@ impl Client {
     /// opened, [MS-SMB2] 3.2.4.1.4. One operation each, in order.
     pub fn compound(&mut self, to: TreeRef, members: Vec<Member>, now: Now) -> Vec<OpId> {
         let ops: Vec<OpId> = members.iter().map(|_| self.new_op()).collect();
-        let queued: Vec<Queued> = members
-            .into_iter()
-            .zip(&ops)
-            .enumerate()
-            .map(|(at, (member, op))| {
-                let mut queued = self.queued_member(to, member, *op);
-                if at > 0 {
-                    queued.header.flags |= Flags::RELATED_OPERATIONS;
-                }
-                queued
-            })
-            .collect();
-        if !queued.is_empty() {
-            self.submit(queued, now);
+        let mut queued =
+            members.into_iter().zip(&ops).map(|(member, op)| self.queued_member(to, member, *op));
+        if let Some(first) = queued.next() {
+            let mut rest: Vec<Queued> = queued.collect();
+            rest.iter_mut().for_each(|member| member.header.flags |= Flags::RELATED_OPERATIONS);
+            self.submit(Frame { first, rest }, now);
         }
         ops
     }
@@ -351,16 +341,16 @@ impl Client {
     /// One that was not sent yet ends at once.
     pub fn cancel(&mut self, op: OpId) {
         if let Some(at) = self.queue.iter().position(|m| m.iter().any(|q| q.op == op)) {
-            for member in self.queue.remove(at).unwrap_or_default() {
+            for member in self.queue.remove(at).into_iter().flat_map(Frame::into_members) {
                 let status = crate::wire::NtStatus::CANCELLED;
                 self.refuse(&member, OpError::Status { status, data: Default::default() });
             }
             return;
         }
-        let Some((message_id, pending)) = self.pending.iter().find(|(_, p)| p.op == op) else { return };
+        let Some((message_id, pending)) = self.pending.iter_mut().find(|(_, p)| p.op == op) else { return };
         let mut header = Header {
             command: Command::CANCEL,
-            message_id: *message_id,
+            message_id,
             tree_id: pending.tree,
             session_id: pending.session,
             ..Header::default()
@@ -396,7 +386,7 @@ impl Client {
             self.queued_member(TreeRef { session, tree }, Member::new::<op::Ioctl>(&request), op);
         member.kind = Kind::Validate;
         let now = self.now;
-        self.submit([member].into(), now);
+        self.submit(member.into(), now);
     }
 
     fn new_op(&mut self) -> OpId {
@@ -414,13 +404,14 @@ impl Client {
             return;
         }
         self.closed = Some(reason);
-        let pending = core::mem::take(&mut self.pending);
+        let mut pending = core::mem::take(&mut self.pending);
         let queue = core::mem::take(&mut self.queue);
         let waiting = core::mem::take(&mut self.unvalidated);
         let log_ons = core::mem::take(&mut self.log_ons);
         let mut ops: Vec<OpId> = log_ons.into_iter().map(|l| l.op).collect();
-        ops.extend(pending.into_values().filter(|p| p.kind == Kind::Plain).map(|p| p.op));
-        ops.extend(queue.into_iter().flatten().filter(|q| q.kind == Kind::Plain).map(|q| q.op));
+        ops.extend(pending.drain().filter(|p| p.kind == Kind::Plain).map(|p| p.op));
+        let unsent = queue.into_iter().flat_map(Frame::into_members);
+        ops.extend(unsent.filter(|q| q.kind == Kind::Plain).map(|q| q.op));
         ops.extend(waiting.into_iter().map(|(op, _)| op));
         for op in ops {
             self.fail(op, OpError::Gone(reason));

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use super::{
     Agreement, Client, CloseReason, CompressionPolicy, EncryptionPolicy, Event,
-    send::write_header,
     state::{Kind, Pending},
 };
 use crate::{
@@ -12,9 +11,9 @@ use crate::{
     time::Now,
     wire::{
         Body, Capabilities, Cipher, Command, CompressionAlgorithm, CompressionFlags, Dialect, Guid,
-        HashAlgorithm, Header, NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse,
-        SecurityMode, SessionId, Smb1NegotiateRequest, Structure, TransportFlags, TreeId, U16List, Utf16Buf,
-        Writer,
+        HashAlgorithm, Head, Header, NegotiateContext, NegotiateContexts, NegotiateRequest,
+        NegotiateResponse, SecurityMode, SessionId, Smb1NegotiateRequest, Structure, TransportFlags, TreeId,
+        U16List, Utf16Buf, Writer,
         fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
@@ -26,7 +25,7 @@ impl Client {
             let mut message = Vec::new();
             let strings: Vec<&[u8]> = strings.iter().map(|s| s.as_bytes()).collect();
             Smb1NegotiateRequest::new(&strings).encode(&mut Writer::new(&mut message));
-            self.tx.push_vec(message, 0);
+            self.tx.frame(message, 0);
             self.await_negotiate(0);
             self.next_message_id = 1;
             self.credits = 0;
@@ -38,7 +37,7 @@ impl Client {
 
     fn await_negotiate(&mut self, message_id: u64) {
         let op = self.new_op();
-        self.pending.insert(
+        self.pending.push(
             message_id,
             Pending {
                 op,
@@ -96,11 +95,11 @@ impl Client {
             ..Default::default()
         };
         let header = Header { command: Command::NEGOTIATE, message_id, credits, ..Header::default() };
-        let mut message = super::send::blank_head();
-        request.encode(&mut Writer::resume(&mut message, 0));
-        write_header(&header, &mut message);
+        let mut message = Head::with_header(&header);
+        request.encode(&mut message.body());
         self.preauth.update(&*self.config.crypto, &message);
-        self.tx.push_vec(message, 0);
+        self.tx.begin(message.len());
+        self.tx.copy(&message);
         self.await_negotiate(message_id);
     }
 

@@ -56,7 +56,7 @@ impl Client {
             message = compression.decompress(&message, self.rx.max_frame())?;
         }
         if message.starts_with(&PROTOCOL_ID) {
-            return self.messages(&message, encrypted);
+            return self.messages(message, encrypted);
         }
         Err(DecodeError::new("message", 0, DecodeErrorKind::ProtocolId).into())
     }
@@ -74,8 +74,8 @@ impl Client {
         }
     }
 
-    fn messages(&mut self, frame: &Bytes, encrypted: Option<SessionId>) -> Result<(), CloseReason> {
-        for (header, message) in split_compound(frame)?.messages {
+    fn messages(&mut self, frame: Bytes, encrypted: Option<SessionId>) -> Result<(), CloseReason> {
+        for (header, message) in split_compound(frame)? {
             if !header.is_response() {
                 return Err(CloseReason::Violation("a request came from the server"));
             }
@@ -101,7 +101,7 @@ impl Client {
         if header.message_id == u64::MAX {
             return self.unsolicited(&header, &message);
         }
-        let Some(pending) = self.pending.get_mut(&header.message_id) else {
+        let Some(pending) = self.pending.get_mut(header.message_id) else {
             // [MS-SMB2] 3.2.5.1.2: an answer to nothing is thrown away.
             return Ok(());
         };
@@ -121,7 +121,7 @@ impl Client {
         }
         self.verify(&header, &message, encrypted)?;
         self.grant(&header);
-        let Some(pending) = self.pending.remove(&header.message_id) else { return Ok(()) };
+        let Some(pending) = self.pending.remove(header.message_id) else { return Ok(()) };
         self.drop_ended(pending.session);
         let result = self.complete(&pending, header, message);
         if let Err(reason) = result
@@ -177,7 +177,7 @@ impl Client {
         message: &[u8],
         encrypted: Option<SessionId>,
     ) -> Result<(), CloseReason> {
-        let Some(pending) = self.pending.get(&header.message_id) else { return Ok(()) };
+        let Some(pending) = self.pending.get(header.message_id) else { return Ok(()) };
         let Some(session) = self.sessions.get(&pending.session) else { return Ok(()) };
         if encrypted.is_some() {
             return Ok(());

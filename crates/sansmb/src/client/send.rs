@@ -1,24 +1,29 @@
 //! From commands to frames: credits, MessageIds, signature, compression, encryption.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::{
-    Client, CompressionPolicy, OpError, OpId,
-    state::{Kind, Pending, Queued},
+    Client, CloseReason, CompressionPolicy, OpError,
+    state::{Frame, Kind, Pending, Queued},
 };
 use crate::{
     conn::{Compression, MessageBuffer},
-    crypto::{seal_message, sign_message},
+    crypto::sign_message,
     time::Now,
     wire::{
-        Body, Command, Dialect, EmptyBody, Flags, FramePrefix, HEADER_LEN, Header, NtStatus, ReadRequest,
-        TransformHeader, TreeId, Writer,
+        Body, Command, Dialect, EmptyBody, Flags, FramePrefix, Head, Header, NtStatus, ReadRequest,
+        SessionId, TRANSFORM_LEN, TreeId,
     },
 };
 
-const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
+/// Room for the transport prefix and the transform header in front of an encrypted message.
+const SEAL_ROOM: usize = 4 + TRANSFORM_LEN;
+/// Members of a compound start at multiples of this.
+const ALIGNMENT: usize = 8;
+/// A connection that cannot encrypt what it has to ends.
+const UNSEALED: CloseReason = CloseReason::Violation("a request is too long to encrypt");
 
 /// A bulk payload that a client sends.
 #[derive(Debug, Clone)]
@@ -66,29 +71,26 @@ impl From<MessageBuffer> for Payload {
 
 impl Client {
     /// Takes the members of one frame and sends them when there are credits for all of them.
-    pub(super) fn submit(&mut self, members: Vec<Queued>, now: Now) {
-        if self.closed.is_some() {
-            let reason = self.closed.unwrap_or(super::CloseReason::Local);
-            for member in members {
-                self.refuse(&member, OpError::Gone(reason));
-            }
+    pub(super) fn submit(&mut self, frame: Frame, now: Now) {
+        let len: usize = frame.iter().map(|m| m.len().next_multiple_of(ALIGNMENT)).sum();
+        let error = if let Some(reason) = self.closed {
+            OpError::Gone(reason)
+        } else if SEAL_ROOM + len > FramePrefix::MAX_LENGTH as usize {
+            OpError::Misuse("the request is too long for the transport")
+        } else if self.queue.len() >= self.config.max_queued {
+            OpError::Misuse("too many requests wait for credits")
+        } else {
+            self.queue.push_back(frame);
+            self.pump_queue(now);
             return;
+        };
+        self.refuse_all(&frame, &error);
+    }
+
+    fn refuse_all(&mut self, frame: &Frame, error: &OpError) {
+        for member in frame.iter() {
+            self.refuse(member, error.clone());
         }
-        let len: usize = members.iter().map(|m| (m.head.len() + m.payload.len()).next_multiple_of(8)).sum();
-        if SEAL_ROOM + len > FramePrefix::MAX_LENGTH as usize {
-            for member in members {
-                self.refuse(&member, OpError::Misuse("the request is too long for the transport"));
-            }
-            return;
-        }
-        if self.queue.len() >= self.config.max_queued {
-            for member in members {
-                self.refuse(&member, OpError::Misuse("too many requests wait for credits"));
-            }
-            return;
-        }
-        self.queue.push_back(members);
-        self.pump_queue(now);
     }
 
     /// Ends the operation of a request that is not sent after all.
@@ -107,32 +109,24 @@ impl Client {
 
     /// Sends what the credits allow, in order.
     pub(super) fn pump_queue(&mut self, now: Now) {
-        while let Some(members) = self.queue.front() {
+        while let Some(frame) = self.queue.front() {
             let ready =
-                self.agreement.is_some() || members.iter().all(|m| m.header.command == Command::NEGOTIATE);
-            let charge: u32 = members.iter().map(|m| u32::from(m.charge)).sum();
+                self.agreement.is_some() || frame.iter().all(|m| m.header.command == Command::NEGOTIATE);
+            let charge: u32 = frame.iter().map(|m| u32::from(m.charge)).sum();
             // Something that costs more than all we ever hold must not wait for ever: with nothing
             // outstanding no further credit can come.
-            if !ready || charge > self.credits {
-                if ready && self.pending.is_empty() {
-                    if let Some(members) = self.queue.pop_front() {
-                        for member in members {
-                            let error = OpError::Incompatible("the server grants too few credits");
-                            self.refuse(&member, error);
-                        }
-                    }
-                    continue;
-                }
+            let (sends, hopeless) = (ready && charge <= self.credits, ready && self.pending.is_empty());
+            if !sends && !hopeless {
                 return;
             }
-            let members = self.queue.pop_front().unwrap_or_default();
-            if members.iter().all(|m| self.may_send(m)) {
-                self.transmit(members, now);
-                continue;
-            }
-            let status = NtStatus::USER_SESSION_DELETED;
-            for member in &members {
-                self.refuse(member, OpError::Status { status, data: Bytes::new() });
+            let Some(frame) = self.queue.pop_front() else { return };
+            if !sends {
+                self.refuse_all(&frame, &OpError::Incompatible("the server grants too few credits"));
+            } else if frame.iter().all(|m| self.may_send(m)) {
+                self.transmit(frame, now);
+            } else {
+                let status = NtStatus::USER_SESSION_DELETED;
+                self.refuse_all(&frame, &OpError::Status { status, data: Bytes::new() });
             }
         }
     }
@@ -154,14 +148,13 @@ impl Client {
             })
     }
 
-    fn transmit(&mut self, mut members: Vec<Queued>, now: Now) {
-        let single = members.len() == 1;
-        let encrypted = members.first().is_some_and(|m| self.encrypts(m));
-        for member in &mut members {
+    fn transmit(&mut self, mut frame: Frame, now: Now) {
+        let encrypted = self.encrypts(&frame.first);
+        let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
+        for member in frame.iter_mut() {
             member.header.message_id = self.next_message_id;
             self.next_message_id += u64::from(member.charge);
             self.credits -= u32::from(member.charge);
-            let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
             member.header.credit_charge = if multi_credit { member.charge } else { 0 };
             member.header.credits = self.missing_credits().max(member.charge);
             member.header.status = self.channel_sequence(member.header.session_id);
@@ -175,107 +168,142 @@ impl Client {
                     member.header.flags |= Flags::SIGNED;
                 }
             }
-            write_header(&member.header, &mut member.head);
+            member.head.set_header(&member.header);
             if member.header.command == Command::READ && self.compresses(member) {
                 ReadRequest::request_compressed(&mut member.head);
             }
         }
-        if single {
-            if let Some(member) = members.pop() {
-                self.transmit_one(member, encrypted, now);
-            }
-            return;
+        if frame.rest.is_empty() {
+            self.transmit_one(frame.first, encrypted, now);
+        } else {
+            self.transmit_compound(frame, encrypted, now);
         }
-        let last = members.len() - 1;
-        let session = members.first().map(|m| m.header.session_id).unwrap_or_default();
-        let compress = members.iter().any(|member| self.compresses(member));
-        let mut message = vec![0; SEAL_ROOM];
-        for (at, mut member) in members.into_iter().enumerate() {
-            let start = message.len();
-            if at < last {
-                let len = (member.head.len() + member.payload.len()).next_multiple_of(8);
-                member.header.next_command = len as u32;
-                write_header(&member.header, &mut member.head);
-            }
-            message.extend_from_slice(&member.head);
-            message.extend_from_slice(member.payload.as_slice());
-            if at < last {
-                message.resize(start + member.header.next_command as usize, 0);
-            }
-            if member.header.flags.contains(Flags::SIGNED)
-                && let (Some(signer), Some(part)) =
-                    (self.sessions.get(&session).and_then(|s| s.signer.as_ref()), message.get_mut(start..))
-            {
-                let _ = sign_message(&**signer, part, &[]);
-            }
-            self.expect(&member.header, member.op, member.kind, member.asked, encrypted, now);
-        }
-        if compress
-            && let Some(compressed) = self.compressed(message.get(SEAL_ROOM..).unwrap_or_default(), &[])
-        {
-            message = compressed;
-        }
-        self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(session));
     }
 
-    fn transmit_one(&mut self, member: Queued, encrypted: bool, now: Now) {
+    fn transmit_compound(&mut self, mut frame: Frame, encrypted: bool, now: Now) {
+        let session_id = frame.first.header.session_id;
+        let last = frame.rest.len();
+        let compress = frame.iter().any(|member| self.compresses(member));
+        let mut total = 0;
+        for (at, member) in frame.iter_mut().enumerate() {
+            let mut padding = member.len().next_multiple_of(ALIGNMENT) - member.len();
+            if at == last {
+                padding = 0;
+            } else {
+                member.header.next_command = (member.len() + padding) as u32;
+                member.head.set_next_command(member.header.next_command);
+            }
+            total += member.len() + padding;
+            let signs = member.header.flags.contains(Flags::SIGNED);
+            let session = self.sessions.get(&session_id).filter(|_| signs);
+            if let Some(signer) = session.and_then(|session| session.signer.as_ref()) {
+                let parts = [member.payload.as_slice(), &[0; ALIGNMENT][..padding]];
+                let _ = sign_message(&**signer, &mut member.head, &parts);
+            }
+            self.expect(member, encrypted, now);
+        }
+        let gather = |out: &mut Vec<u8>| {
+            let start = out.len();
+            for member in frame.iter() {
+                out.resize(start + (out.len() - start).next_multiple_of(ALIGNMENT), 0);
+                out.extend_from_slice(&member.head);
+                out.extend_from_slice(member.payload.as_slice());
+            }
+        };
+        if compress {
+            let mut message = Vec::with_capacity(total);
+            gather(&mut message);
+            if let Some(compressed) = self.compressed(&message, &[]) {
+                return self.send_contiguous(compressed, SEAL_ROOM, encrypted.then_some(session_id));
+            }
+        }
+        if encrypted {
+            return self.send_gathered(total, gather, session_id);
+        }
+        self.tx.begin(total);
+        for member in frame.into_members() {
+            let padded = member.header.next_command as usize;
+            let padding = padded.saturating_sub(member.len());
+            self.append(&member.head, member.payload);
+            self.tx.copy(&[0; ALIGNMENT][..padding]);
+        }
+    }
+
+    fn transmit_one(&mut self, mut member: Queued, encrypted: bool, now: Now) {
         let compress = self.compresses(&member);
-        let Queued { header, mut head, payload, op, kind, asked, .. } = member;
-        let session = self.sessions.get(&header.session_id).filter(|_| header.flags.contains(Flags::SIGNED));
-        let signer = session.and_then(|session| match kind {
+        let signs = member.header.flags.contains(Flags::SIGNED);
+        let session = self.sessions.get(&member.header.session_id).filter(|_| signs);
+        let signer = session.and_then(|session| match member.kind {
             // [MS-SMB2] 3.2.4.1.1.
             Kind::LogOn => session.session_signer.as_ref(),
             _ => session.signer.as_ref(),
         });
         if let Some(signer) = signer {
-            let _ = sign_message(&**signer, &mut head, &[payload.as_slice()]);
+            let _ = sign_message(&**signer, &mut member.head, &[member.payload.as_slice()]);
         }
         // With its signature: binding is signed.
-        self.hash_request(op, kind, &head);
-        self.expect(&header, op, kind, asked, encrypted, now);
+        self.hash_request(member.op, member.kind, &member.head);
+        self.expect(&member, encrypted, now);
+        let len = member.len();
+        let Queued { header, ref head, payload, .. } = member;
         let session = encrypted.then_some(header.session_id);
-        if compress && let Some(message) = self.compressed(&head, payload.as_slice()) {
+        if compress && let Some(message) = self.compressed(head, payload.as_slice()) {
             self.send_contiguous(message, SEAL_ROOM, session);
             return;
         }
         match payload {
             Payload::Buffer(buffer) => {
-                if let Some((message, start)) = buffer.prepend(&head) {
+                if let Some((message, start)) = buffer.prepend(head) {
                     self.send_contiguous(message, start, session);
                 }
             }
             payload if encrypted => {
-                let mut message = Vec::with_capacity(SEAL_ROOM + head.len() + payload.len());
-                message.resize(SEAL_ROOM, 0);
-                message.extend_from_slice(&head);
-                message.extend_from_slice(payload.as_slice());
-                self.send_contiguous(message, SEAL_ROOM, session);
+                let write = |out: &mut Vec<u8>| {
+                    out.extend_from_slice(head);
+                    out.extend_from_slice(payload.as_slice());
+                };
+                self.send_gathered(len, write, header.session_id);
             }
-            Payload::Shared(bytes) => {
-                let total = head.len() + bytes.len();
-                self.tx.push_parts([Bytes::from(head), bytes], total);
+            payload => {
+                self.tx.begin(len);
+                self.append(head, payload);
             }
-            Payload::Empty => self.tx.push_vec(head, 0),
+        }
+    }
+
+    /// Appends a message to the frame that was begun: where its payload lies it stays.
+    fn append(&mut self, head: &[u8], payload: Payload) {
+        self.tx.copy(head);
+        match payload {
+            Payload::Empty => {}
+            Payload::Shared(bytes) => self.tx.share(bytes),
+            Payload::Buffer(buffer) => {
+                let (bytes, at) = buffer.into_parts();
+                self.tx.buffer(bytes, at);
+            }
         }
     }
 
     /// A CANCEL costs no credit and gets no answer, [MS-SMB2] 3.2.4.24.
     pub(super) fn send_cancel(&mut self, mut header: Header, encrypted: bool) {
-        let mut head = blank_head();
-        EmptyBody::default().encode(&mut Writer::resume(&mut head, 0));
+        let mut head = Head::blank();
+        EmptyBody::default().encode(&mut head.body());
         let session = self.sessions.get(&header.session_id);
         let signer = session.filter(|s| s.signs && !encrypted).and_then(|s| s.signer.as_ref());
         if signer.is_some() {
             header.flags |= Flags::SIGNED;
         }
         header.status = self.channel_sequence(header.session_id);
-        write_header(&header, &mut head);
+        head.set_header(&header);
         if let Some(signer) = signer {
             let _ = sign_message(&**signer, &mut head, &[]);
         }
-        let mut message = vec![0; SEAL_ROOM];
-        message.extend_from_slice(&head);
-        self.send_contiguous(message, SEAL_ROOM, encrypted.then_some(header.session_id));
+        if encrypted {
+            self.send_gathered(head.len(), |out| out.extend_from_slice(&head), header.session_id);
+        } else {
+            self.tx.begin(head.len());
+            self.tx.copy(&head);
+        }
     }
 
     /// Whether a request goes out encrypted: its session or its tree says so, and SESSION_SETUP never.
@@ -321,32 +349,31 @@ impl Client {
         self.compression()?.compress(head, payload, SEAL_ROOM)
     }
 
-    pub(super) fn send_contiguous(
-        &mut self,
-        mut buf: Vec<u8>,
-        start: usize,
-        encrypted: Option<crate::wire::SessionId>,
-    ) {
+    /// Sends the message `buf[start..]`, encrypting it in place where it must be.
+    fn send_contiguous(&mut self, mut buf: Vec<u8>, start: usize, encrypted: Option<SessionId>) {
         let Some(id) = encrypted else {
-            self.tx.push_vec(buf, start);
+            self.tx.frame(buf, start);
             return;
         };
+        let at = start.saturating_sub(TRANSFORM_LEN);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let nonce = session.next_nonce;
-        session.next_nonce += 1;
-        let Some(ciphers) = &session.ciphers else { return };
-        let at = start.saturating_sub(size_of::<TransformHeader>());
-        let sealed = buf
-            .get_mut(at..)
-            .is_some_and(|frame| seal_message(&*ciphers.sealer, ciphers.cipher, id, nonce, frame).is_ok());
-        if sealed {
-            self.tx.push_vec(buf, at);
+        if buf.get_mut(at..).is_some_and(|frame| session.seal(id, frame)) {
+            self.tx.frame(buf, at);
         } else {
-            self.close_because(super::CloseReason::Violation("a request is too long to encrypt"));
+            self.close_because(UNSEALED);
         }
     }
 
-    fn expect(&mut self, header: &Header, op: OpId, kind: Kind, asked: u32, encrypted: bool, now: Now) {
+    /// Sends the message of `len` bytes that `write` appends, encrypting it where it was put together.
+    fn send_gathered(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>), id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if !self.tx.gather(TRANSFORM_LEN, len, write, |frame| session.seal(id, frame)) {
+            self.close_because(UNSEALED);
+        }
+    }
+
+    fn expect(&mut self, member: &Queued, encrypted: bool, now: Now) {
+        let Queued { op, kind, asked, ref header, .. } = *member;
         let pending = Pending {
             op,
             kind,
@@ -361,21 +388,13 @@ impl Client {
         if self.pending.is_empty() {
             self.heard = now.mono;
         }
-        self.pending.insert(header.message_id, pending);
+        self.pending.push(header.message_id, pending);
     }
 }
 
-/// A message with a blank header, ready for `encode`.
-pub(super) fn blank_head() -> Vec<u8> {
-    let mut head = Vec::with_capacity(HEADER_LEN + 128);
-    head.resize(HEADER_LEN, 0);
-    head
-}
-
-pub(super) fn write_header(header: &Header, head: &mut [u8]) {
-    let mut bytes = Vec::with_capacity(HEADER_LEN);
-    header.encode(&mut Writer::new(&mut bytes));
-    if let Some(blank) = head.get_mut(..HEADER_LEN) {
-        blank.copy_from_slice(&bytes);
+impl Queued {
+    /// Bytes of the message.
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.payload.len()
     }
 }

@@ -11,8 +11,8 @@ use crate::{
     crypto::{PreauthHash, SessionKeys, verify_message},
     time::Now,
     wire::{
-        Body, Command, Dialect, Flags, Header, NtStatus, SecurityMode, SessionFlags, SessionId,
-        SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, Writer,
+        Body, Command, Dialect, Flags, Head, Header, NtStatus, SecurityMode, SessionFlags, SessionId,
+        SessionSetupFlags, SessionSetupRequest, SessionSetupResponse,
     },
 };
 
@@ -104,14 +104,14 @@ impl Client {
             security_buffer: token,
             ..Default::default()
         };
-        let mut head = super::send::blank_head();
-        request.encode(&mut Writer::resume(&mut head, 0));
+        let mut head = Head::blank();
+        request.encode(&mut head.body());
         let header =
             Header { command: Command::SESSION_SETUP, session_id: log_on.session, ..Header::default() };
         let kind = Kind::LogOn;
         let now = self.now;
         let payload = Payload::Empty;
-        self.submit([Queued { op, header, charge: 1, head, payload, kind, asked: 0 }].into(), now);
+        self.submit(Queued { op, header, charge: 1, head, payload, kind, asked: 0 }.into(), now);
     }
 
     /// A SESSION_SETUP request goes into the pre-authentication hash of its session.

@@ -1,12 +1,13 @@
 //! What a client remembers of sessions, trees and requests.
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use core::iter;
 
 use super::{OpId, Payload, SharedSession};
 use crate::{
     auth::{Mechanism, SessionKey},
-    crypto::{PreauthHash, Sealer, Signer},
-    wire::{Cipher, Command, Header, SessionId, TreeId},
+    crypto::{PreauthHash, Sealer, Signer, seal_message},
+    wire::{Cipher, Command, Head, Header, SessionId, TreeId},
 };
 
 /// A request that waits for its credits.
@@ -16,11 +17,41 @@ pub(super) struct Queued {
     pub(super) header: Header,
     pub(super) charge: u16,
     /// Header still blank.
-    pub(super) head: Vec<u8>,
+    pub(super) head: Head,
     pub(super) payload: Payload,
     pub(super) kind: Kind,
     /// The most bytes that the answer may carry.
     pub(super) asked: u32,
+}
+
+/// The members of one frame. There is at least one, and mostly no other.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) first: Queued,
+    pub(super) rest: Vec<Queued>,
+}
+
+impl From<Queued> for Frame {
+    fn from(first: Queued) -> Self {
+        Self { first, rest: Vec::new() }
+    }
+}
+
+impl Frame {
+    /// The members, borrowed.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// The members, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Queued> {
+        iter::once(&mut self.first).chain(&mut self.rest)
+    }
+
+    /// The members.
+    pub(super) fn into_members(self) -> impl Iterator<Item = Queued> {
+        iter::once(self.first).chain(self.rest)
+    }
 }
 
 /// What a response means beyond its command.
@@ -90,6 +121,17 @@ pub(super) struct Session {
     pub(super) channel_sequence: u16,
     pub(super) next_nonce: u64,
     pub(super) trees: BTreeMap<TreeId, Tree>,
+}
+
+impl Session {
+    /// Encrypts the message in `frame`, which has room for its transform header in front. `false` where that
+    /// cannot be done.
+    pub(super) fn seal(&mut self, id: SessionId, frame: &mut [u8]) -> bool {
+        let nonce = self.next_nonce;
+        self.next_nonce += 1;
+        let Some(ciphers) = &self.ciphers else { return false };
+        seal_message(&*ciphers.sealer, ciphers.cipher, id, nonce, frame).is_ok()
+    }
 }
 
 /// A tree connect.

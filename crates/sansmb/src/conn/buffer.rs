@@ -75,6 +75,11 @@ impl MessageBuffer {
         Bytes::from(self.bytes).slice(HEADROOM..)
     }
 
+    /// The whole vector, and where the payload starts in it.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, usize) {
+        (self.bytes, HEADROOM)
+    }
+
     /// The whole vector and where `head` now starts in it; `head` is written right before the
     /// payload. `None` (never for heads that SMB2 has) when it is longer than the headroom.
     pub(crate) fn prepend(mut self, head: &[u8]) -> Option<(Vec<u8>, usize)> {

@@ -3,6 +3,7 @@
 mod buffer;
 mod compression;
 mod frames;
+mod outstanding;
 mod rx;
 mod spare;
 mod tx;
@@ -10,7 +11,8 @@ mod window;
 
 pub use buffer::{HEADROOM, MessageBuffer};
 pub use compression::{Compression, CompressionError};
-pub use frames::{Compound, split_compound};
+pub use frames::{Compound, Part, split_compound};
+pub(crate) use outstanding::Outstanding;
 pub use rx::{FrameError, Rx};
 pub use spare::LARGE;
 pub use tx::Tx;

@@ -2,9 +2,10 @@
 
 use alloc::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::spare::KEPT;
+use crate::wire::HEADER_LEN;
 
 /// Why a byte stream is no SMB transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +30,13 @@ const NETBIOS_KEEPALIVE: u8 = 0x85;
 const SCAN_LEN: usize = 64 << 10;
 /// Length of the scan buffer until a read fills it: what a connection holds on which little happens.
 const SCAN_LEN_AT_FIRST: usize = 4 << 10;
-/// What is read first after a large message, which mostly is the head of another one: the less of that
-/// message comes with it, the less has to be copied to where the rest of it goes.
-const HEAD_LEN: usize = 512;
+/// After a message of at least this length, prefix included, the next one is read in two steps: see
+/// [`Rx::target`].
+const BULK_LEN: usize = 32 << 10;
+/// The first of these steps: the prefix and the headers before any payload.
+const BULK_HEAD: usize = PREFIX_LEN + HEADER_LEN + 16;
+/// Scan buffers whose messages are still being worked on, to be used again without asking for memory.
+const RETIRED: usize = 4;
 /// Large buffers that wait for their last reader, to be used again without clearing them.
 const RECYCLED: usize = 16;
 
@@ -50,12 +55,16 @@ enum Stage {
 pub struct Rx {
     scan: BytesMut,
     filled: usize,
+    /// Length of the scan buffer whose end `scan` is; zero when there is none.
+    whole: usize,
     /// Length of the next scan buffer.
     scan_len: usize,
     stage: Stage,
     max_frame: usize,
-    /// The last message was a large one.
+    /// The message before was a long one.
     bulk: bool,
+    /// What is left of scan buffers: nothing but the memory.
+    retired: VecDeque<BytesMut>,
     recycled: VecDeque<Bytes>,
 }
 
@@ -65,10 +74,12 @@ impl Rx {
         Self {
             scan: BytesMut::new(),
             filled: 0,
+            whole: 0,
             scan_len: SCAN_LEN_AT_FIRST,
             stage: Stage::Scan,
             max_frame,
             bulk: false,
+            retired: VecDeque::new(),
             recycled: VecDeque::new(),
         }
     }
@@ -84,21 +95,36 @@ impl Rx {
     }
 
     /// Where the next bytes go; never empty.
+    ///
+    /// Mostly that is all that is left of the scan buffer, so that one read takes in many messages. Where long
+    /// ones come one behind the other, the beginning of the next one would be read with the end of this one, and
+    /// then have to be moved. So the headers are read first, and the payload straight to where it stays.
     pub fn target(&mut self) -> &mut [u8] {
         // An idle connection holds no buffer: it is made when bytes are asked for.
         if matches!(self.stage, Stage::Scan)
             && (self.scan.len() == self.filled || self.scan.len() < PREFIX_LEN)
         {
-            self.refill(self.scan_len);
+            self.refill();
         }
+        let end = match self.announced() {
+            _ if !self.bulk => usize::MAX,
+            // Where more than this is there already the rest of the message comes next.
+            Some(total) if self.filled >= BULK_HEAD => total,
+            _ => BULK_HEAD,
+        };
         match &mut self.stage {
             Stage::Exact { buf, filled } => &mut buf[*filled..],
             Stage::Scan => {
-                let end = if self.bulk && self.filled < HEAD_LEN { HEAD_LEN } else { usize::MAX };
-                let end = end.min(self.scan.len()).max(self.filled + 1);
+                let end = end.max(self.filled + 1).min(self.scan.len());
                 &mut self.scan[self.filled..end]
             }
         }
+    }
+
+    /// Length of the message that is arriving in the scan buffer, prefix included.
+    fn announced(&self) -> Option<usize> {
+        let [_, a, b, c] = *self.scan.get(..self.filled)?.first_chunk()?;
+        Some(PREFIX_LEN + u32::from_be_bytes([0, a, b, c]) as usize)
     }
 
     /// `n` bytes were read into [`Rx::target`]. More than it had room for count as that room.
@@ -119,7 +145,9 @@ impl Rx {
     pub fn release_idle(&mut self) {
         if self.filled == 0 && matches!(self.stage, Stage::Scan) {
             self.scan = BytesMut::new();
+            self.whole = 0;
             self.scan_len = SCAN_LEN_AT_FIRST;
+            self.retired.clear();
             self.recycled.clear();
         }
     }
@@ -151,13 +179,13 @@ impl Rx {
             }
             let total = PREFIX_LEN + len;
             if self.filled >= total {
-                self.bulk = false;
+                self.bulk = total >= BULK_LEN;
                 let mut frame = self.scan.split_to(total);
                 self.filled -= total;
                 if len == 0 {
                     continue;
                 }
-                let _ = frame.split_to(PREFIX_LEN);
+                frame.advance(PREFIX_LEN);
                 return Ok(Some(frame));
             }
             if total > SCAN_LEN {
@@ -166,7 +194,7 @@ impl Rx {
                 if total > self.scan_len {
                     self.scan_len = SCAN_LEN;
                 }
-                self.refill(self.scan_len);
+                self.refill();
             }
             return Ok(None);
         }
@@ -186,11 +214,11 @@ impl Rx {
     }
 
     fn begin_exact(&mut self, len: usize) {
-        let _ = self.scan.split_to(PREFIX_LEN);
+        self.scan.advance(PREFIX_LEN);
         let early = self.filled - PREFIX_LEN;
         let mut buf = self.exact_buffer(len);
         buf[..early].copy_from_slice(&self.scan[..early]);
-        let _ = self.scan.split_to(early);
+        self.scan.advance(early);
         self.filled = 0;
         self.stage = Stage::Exact { buf, filled: early };
     }
@@ -209,9 +237,104 @@ impl Rx {
         BytesMut::zeroed(len)
     }
 
-    fn refill(&mut self, len: usize) {
-        let mut fresh = BytesMut::zeroed(len);
-        fresh[..self.filled].copy_from_slice(&self.scan[..self.filled]);
-        self.scan = fresh;
+    /// Makes the scan buffer a whole one again, with what is there of a message at its start.
+    fn refill(&mut self) {
+        let len = self.scan_len;
+        let same = core::mem::replace(&mut self.whole, len) == len;
+        self.scan.truncate(self.filled);
+        if same && reclaim(&mut self.scan, len) {
+            return;
+        }
+        let spare = self.retired.iter_mut().position(|buffer| reclaim(buffer, len));
+        let spare = spare.and_then(|at| self.retired.remove(at));
+        let mut fresh = spare.unwrap_or_else(|| BytesMut::zeroed(len));
+        fresh[..self.filled].copy_from_slice(&self.scan);
+        let mut old = core::mem::replace(&mut self.scan, fresh);
+        if !same {
+            self.retired.clear();
+        } else if self.retired.len() < RETIRED {
+            old.clear();
+            self.retired.push_back(old);
+        }
+    }
+}
+
+/// Makes a buffer of `len` bytes of what is left of one, if nobody holds any other part of it.
+fn reclaim(buffer: &mut BytesMut, len: usize) -> bool {
+    let whole = buffer.try_reclaim(len.saturating_sub(buffer.len()));
+    if whole {
+        buffer.resize(len, 0);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{vec, vec::Vec};
+
+    use super::*;
+
+    /// Gives `rx` what of `bytes` fits into its next target; how much that was, and where it lies.
+    fn feed(rx: &mut Rx, bytes: &mut &[u8]) -> core::ops::Range<*const u8> {
+        let target = rx.target();
+        let (now, later) = bytes.split_at(target.len().min(bytes.len()));
+        let at = &mut target[..now.len()];
+        at.copy_from_slice(now);
+        let at = at.as_ptr_range();
+        rx.received(now.len());
+        *bytes = later;
+        at
+    }
+
+    fn message(len: usize) -> Vec<u8> {
+        [&(len as u32).to_be_bytes()[..], &vec![7; len]].concat()
+    }
+
+    #[test]
+    fn a_long_message_behind_another_stays_where_it_was_read() {
+        for len in [BULK_LEN, 40 << 10, 64 << 10, 1 << 20] {
+            let mut rx = Rx::new(1 << 20);
+            let stream = message(len).repeat(6);
+            let (mut left, mut held, mut moved) = (&stream[..], Vec::new(), 0);
+            let mut reads = Vec::new();
+            while !left.is_empty() {
+                reads.push(feed(&mut rx, &mut left));
+                while let Some(frame) = rx.poll_frame().expect("a stream of messages") {
+                    // The first one came with whatever was there.
+                    let payload = frame[HEADER_LEN + 16..].as_ptr_range();
+                    let stayed = reads.iter().any(|at| at.start <= payload.start && payload.end <= at.end);
+                    moved += usize::from(!stayed);
+                    held.push(frame.freeze());
+                    reads.clear();
+                }
+            }
+            assert_eq!(held.len(), 6);
+            assert!(moved <= 2, "{moved} of 6 messages of {len} bytes were moved");
+        }
+    }
+
+    /// Whoever keeps messages keeps their memory, and nobody writes over it.
+    #[test]
+    fn scan_buffers_are_used_again_once_their_messages_are_gone() {
+        let mut rx = Rx::new(1 << 20);
+        let (mut held, mut seen) = (VecDeque::new(), Vec::new());
+        for n in 0..2000_u32 {
+            let body = vec![n as u8; 1000];
+            let bytes = [&1000_u32.to_be_bytes()[..], &body].concat();
+            let mut left = &bytes[..];
+            while !left.is_empty() {
+                let buffer = feed(&mut rx, &mut left).start as usize / SCAN_LEN;
+                if !seen.contains(&buffer) {
+                    seen.push(buffer);
+                }
+            }
+            held.push_back((n, rx.poll_frame().expect("a message").expect("all of it").freeze()));
+            if held.len() > 100 {
+                let (n, frame) = held.pop_front().expect("it is long");
+                assert!(frame.iter().all(|byte| *byte == n as u8), "message {n} was written over");
+            }
+        }
+        // A buffer that is not aligned counts twice.
+        assert!(seen.len() <= 8, "{} buffers for 2 MB", seen.len());
     }
 }

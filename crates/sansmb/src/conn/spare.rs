@@ -1,4 +1,4 @@
-//! Memory of large messages that were sent, to be used again.
+//! Memory of messages that were sent, to be used again.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -12,45 +12,56 @@ pub const LARGE: usize = 64 << 10;
 /// How much is kept: three of the largest payloads.
 pub(super) const KEPT: usize = 3 * ((8 << 20) + LARGE);
 
-/// Large buffers that nobody holds any more, up to [`KEPT`] bytes.
+/// How many buffers are kept.
+const BUFFERS: usize = 64;
+
+/// Large buffers that nobody holds any more, up to [`KEPT`] bytes; small ones too, once somebody has asked for
+/// such a one.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
     kept: VecDeque<Vec<u8>>,
     bytes: usize,
+    small: bool,
 }
 
 impl Spares {
-    /// Keeps the memory of a segment of which nothing is left to send, if it is large and nobody else
+    /// Keeps the memory of a shared segment of which nothing is left to send, if it is large and nobody else
     /// has it.
-    pub(super) fn keep(&mut self, sent: Bytes) {
-        if !sent.is_empty() {
-            return;
+    pub(super) fn keep_shared(&mut self, sent: Bytes) {
+        if sent.is_empty() {
+            // Takes the memory over; of memory that others have it copies what is left, which is nothing.
+            self.keep(Vec::from(sent));
         }
-        // Takes the memory over; of memory that others have it copies what is left, which is nothing.
-        let memory = Vec::from(sent);
-        if memory.capacity() < LARGE {
+    }
+
+    /// Keeps memory, if it is worth it.
+    pub(super) fn keep(&mut self, memory: Vec<u8>) {
+        if memory.capacity() < if self.small { HEADROOM } else { LARGE } {
             return;
         }
         self.bytes += memory.capacity();
         self.kept.push_back(memory);
-        while self.bytes > KEPT
+        while (self.bytes > KEPT || self.kept.len() > BUFFERS)
             && let Some(oldest) = self.kept.pop_front()
         {
             self.bytes -= oldest.capacity();
         }
     }
 
-    /// Room for a large payload of `len` bytes, if some is kept that is not much larger: what was sent
+    /// Room for a payload of `len` bytes, if some is kept that is not much larger: what was sent
     /// last, of which a processor may still have some at hand.
     pub(crate) fn take(&mut self, len: usize) -> Option<MessageBuffer> {
-        if len < LARGE {
-            return None;
-        }
+        self.take_memory(len).map(MessageBuffer::reuse)
+    }
+
+    /// The same, as it is.
+    pub(super) fn take_memory(&mut self, len: usize) -> Option<Vec<u8>> {
+        self.small |= len < LARGE;
         let fits = |memory: &Vec<u8>| (len..=2 * len).contains(&memory.capacity().saturating_sub(HEADROOM));
         let found = self.kept.iter().rposition(fits)?;
         let memory = self.kept.remove(found)?;
         self.bytes -= memory.capacity();
-        Some(MessageBuffer::reuse(memory))
+        Some(memory)
     }
 
     /// Gives all of it back.
@@ -67,7 +78,7 @@ mod tests {
     fn send(tx: &mut Tx, mut buffer: MessageBuffer) {
         buffer.extend_from_slice(&[9; 5000]);
         let (message, start) = buffer.prepend(&[7; 80]).unwrap();
-        tx.push_vec(message, start);
+        tx.frame(message, start);
         while tx.queued() > 0 {
             tx.sent(tx.queued().div_ceil(2));
         }
@@ -79,7 +90,7 @@ mod tests {
         let buffer = MessageBuffer::with_capacity(1 << 20);
         let place = buffer.payload().as_ptr();
         send(&mut tx, buffer);
-        assert!(tx.spares().take(16 << 20).is_none() && tx.spares().take(1000).is_none());
+        assert!(tx.spares().take(16 << 20).is_none() && tx.spares().take(100_000).is_none());
         let mut again = tx.spares().take(1 << 20).unwrap();
         assert!(again.is_empty());
         again.extend_from_slice(&[1; 1 << 20]);
@@ -91,10 +102,23 @@ mod tests {
     fn memory_that_others_hold_is_left_to_them() {
         let mut tx = Tx::default();
         let shared = Bytes::from(alloc::vec![5; 1 << 20]);
-        tx.push_parts([shared.clone()], shared.len());
+        tx.begin(shared.len());
+        tx.share(shared.clone());
         tx.sent(tx.queued());
         assert!(tx.spares().take(1 << 20).is_none());
         assert_eq!(shared, [5; 1 << 20][..]);
+    }
+
+    #[test]
+    fn small_memory_is_kept_for_who_asks_for_it() {
+        let mut tx = Tx::default();
+        send(&mut tx, MessageBuffer::with_capacity(5000));
+        assert!(tx.spares().take(5000).is_none(), "nobody had asked before");
+        for _ in 0..100 {
+            send(&mut tx, MessageBuffer::with_capacity(5000));
+        }
+        assert!(tx.spares().kept.len() <= BUFFERS);
+        assert!(tx.spares().take(5000).is_some_and(|buffer| buffer.is_empty()));
     }
 
     #[test]

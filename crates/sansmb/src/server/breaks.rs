@@ -8,13 +8,12 @@ use alloc::{
 
 use super::{
     channel::{Channel, Segment},
-    reply::Data,
     sessions::{Order, OrderKind, Sessions},
     token::ConnId,
 };
 use crate::wire::{
-    Body, Command, FileId, Flags, Header, LeaseBreakNotification, LeaseKey, OplockBreakNotification,
-    SessionId, Writer,
+    Body, Command, FileId, Flags, Head, Header, LeaseBreakNotification, LeaseKey, OplockBreakNotification,
+    SessionId,
 };
 
 /// What a client is told to give up.
@@ -157,19 +156,15 @@ impl Channel {
             message_id: UNSOLICITED,
             ..Header::default()
         };
-        let mut head = Vec::new();
-        let mut writer = Writer::new(&mut head);
+        let mut head = Head::blank();
         match notice {
             BreakNotice::Oplock(body) => {
                 header.session_id = *session_id;
-                header.encode(&mut writer);
-                body.encode(&mut writer);
+                body.encode(&mut head.body());
             }
-            BreakNotice::Lease(body) => {
-                header.encode(&mut writer);
-                body.encode(&mut writer);
-            }
+            BreakNotice::Lease(body) => body.encode(&mut head.body()),
         }
-        self.emit(Segment { head, data: Data::None, sign: None, compress: false }, encrypted);
+        head.set_header(&header);
+        self.emit(Segment::bare(head), encrypted);
     }
 }

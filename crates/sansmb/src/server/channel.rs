@@ -18,10 +18,13 @@ use super::{
     token::{ConnId, RequestId},
 };
 use crate::{
-    conn::{Compression, CompressionError, CreditError, FrameError, MessageBuffer, Rx, SequenceWindow, Tx},
+    conn::{
+        Compression, CompressionError, CreditError, FrameError, MessageBuffer, Outstanding, Rx,
+        SequenceWindow, Tx,
+    },
     crypto::{BadTag, EncryptionPolicy, PreauthHash, Signer, verify_message},
     time::{Instant, Now},
-    wire::{Command, DecodeError, FileId, Header, NtStatus, SessionId, TreeId},
+    wire::{Command, DecodeError, FileId, Head, Header, NtStatus, SessionId, TreeId},
 };
 
 /// Longest message before somebody is authenticated: enough for any token, too little to hurt.
@@ -157,7 +160,7 @@ pub(super) struct Way {
 /// One response, complete but for NextCommand, padding, signature, compression and encryption.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) head: Vec<u8>,
+    pub(super) head: Head,
     pub(super) data: Data,
     pub(super) sign: Option<Arc<dyn Signer>>,
     /// Compress it where that is worth it.
@@ -165,6 +168,11 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// A message that stands by itself: no data, no signature.
+    pub(super) fn bare(head: Head) -> Self {
+        Self { head, data: Data::None, sign: None, compress: false }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.head.len() + self.data.as_slice().len()
     }
@@ -211,7 +219,7 @@ pub struct Channel {
     pub(super) sessions: BTreeMap<SessionId, Box<ChannelSession>>,
     /// Sessions that are no more, but whose keys some answers still need.
     ended: Vec<SessionId>,
-    pub(super) in_flight: BTreeMap<u64, InFlight>,
+    pub(super) in_flight: Outstanding<InFlight>,
     pub(super) pending: usize,
     /// Bytes that the answers under way may be long, all together.
     pub(super) reserved: usize,
@@ -252,7 +260,7 @@ impl Channel {
             window: SequenceWindow::new(config.max_credits.into()),
             sessions: BTreeMap::new(),
             ended: Vec::new(),
-            in_flight: BTreeMap::new(),
+            in_flight: Outstanding::default(),
             pending: 0,
             reserved: 0,
             held: 0,
@@ -353,7 +361,7 @@ impl Channel {
                 self.fail(inbound.id, &refusal.into());
                 continue;
             }
-            if let Some(request) = self.in_flight.get_mut(&inbound.id.serial) {
+            if let Some(request) = self.in_flight.get_mut(inbound.id.serial) {
                 request.binder = Some(signer);
             }
             inbound.claim = Claim::Proven;
@@ -374,7 +382,7 @@ impl Channel {
     }
 
     /// Room for a payload of `len` bytes in memory that an earlier answer has left, where there is some:
-    /// for large READs, see [`LARGE`](crate::conn::LARGE).
+    /// for large READs, see [`LARGE`](crate::conn::LARGE). Small ones are kept for those alone who ask for some.
     pub fn spare_buffer(&mut self, len: usize) -> Option<MessageBuffer> {
         self.tx.spares().take(len)
     }
@@ -420,8 +428,9 @@ impl Channel {
     /// Gives back memory while nothing is happening; a channel does so by itself after a while.
     pub fn release_idle(&mut self) {
         self.rx.release_idle();
-        self.tx.spares().clear();
+        self.tx.release_idle();
         self.inbound.shrink_to_fit();
+        self.in_flight.release_idle();
     }
 
     /// Whether the transport's own security stands in for encryption.
@@ -480,6 +489,9 @@ impl Channel {
 
     /// Forgets the ended sessions that owe no answer any more.
     pub(super) fn drop_ended(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
         let mut ended = core::mem::take(&mut self.ended);
         ended.retain(|id| {
             let owed = self.owes(*id);
@@ -531,7 +543,7 @@ impl Channel {
             reserved: 0,
             held: 0,
         };
-        self.in_flight.insert(serial, request);
+        self.in_flight.push(serial, request);
         if let Some(chain) = chain.and_then(|id| self.chains.get_mut(&id)) {
             chain.owed = true;
         }

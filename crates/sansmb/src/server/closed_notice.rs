@@ -1,13 +1,10 @@
 //! Telling a client that the server closed its session, [MS-SMB2] 2.2.44 and 4.11.
 
-use alloc::vec::Vec;
-
 use super::{
     channel::{Channel, Segment},
     keys::Phase,
-    reply::Data,
 };
-use crate::wire::{Body, Command, Flags, Header, ServerToClientNotification, SessionId, Writer};
+use crate::wire::{Body, Command, Flags, Head, Header, ServerToClientNotification, SessionId};
 
 /// MessageId of what answers no request.
 const UNSOLICITED: u64 = u64::MAX;
@@ -32,10 +29,8 @@ impl Channel {
             session_id,
             ..Header::default()
         };
-        let mut head = Vec::new();
-        let mut writer = Writer::new(&mut head);
-        header.encode(&mut writer);
-        ServerToClientNotification::SESSION_CLOSED.encode(&mut writer);
-        self.emit(Segment { head, data: Data::None, sign, compress: false }, encrypted);
+        let mut head = Head::with_header(&header);
+        ServerToClientNotification::SESSION_CLOSED.encode(&mut head.body());
+        self.emit(Segment { sign, ..Segment::bare(head) }, encrypted);
     }
 }

@@ -4,8 +4,8 @@ use alloc::{boxed::Box, sync::Arc};
 
 use super::token::RequestId;
 use crate::{
-    crypto::{CryptoProvider, PreauthHash, Sealer, SessionKeys, Signer},
-    wire::{Cipher, Dialect, SigningAlgorithm},
+    crypto::{CryptoProvider, PreauthHash, Sealer, SessionKeys, Signer, seal_message},
+    wire::{Cipher, Dialect, SessionId, SigningAlgorithm},
 };
 
 /// Nonces of one channel, out of those that a session's encryption key has.
@@ -142,9 +142,12 @@ impl ChannelSession {
         }
     }
 
-    pub(super) fn take_nonce(&mut self) -> u64 {
+    /// Encrypts the message in `frame`, which has room for its transform header in front. `false` where that
+    /// cannot be done.
+    pub(super) fn seal(&mut self, id: SessionId, frame: &mut [u8]) -> bool {
         let nonce = self.next_nonce;
         self.next_nonce += 1;
-        nonce
+        let Some(ciphers) = &self.ciphers else { return false };
+        seal_message(&*ciphers.sealer, ciphers.cipher, id, nonce, frame).is_ok()
     }
 }

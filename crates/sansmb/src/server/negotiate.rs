@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     CreditPolicy,
     channel::{Channel, CloseReason, Segment},
-    reply::{Data, Failure},
+    reply::Failure,
 };
 use crate::{
     conn::Compression,
@@ -15,9 +15,9 @@ use crate::{
     time::Now,
     wire::{
         Body, Capabilities, Cipher, Command, CompressionAlgorithm, CompressionFlags, Dialect, Flags, Guid,
-        HashAlgorithm, Header, NegotiateContext, NegotiateContexts, NegotiateRequest, NegotiateResponse,
-        NtStatus, SecurityMode, SigningAlgorithm, Smb1NegotiateRequest, Structure, TransportFlags, U16List,
-        Writer,
+        HashAlgorithm, Head, Header, NegotiateContext, NegotiateContexts, NegotiateRequest,
+        NegotiateResponse, NtStatus, SecurityMode, SigningAlgorithm, Smb1NegotiateRequest, Structure,
+        TransportFlags, U16List,
         fsctl::{ValidateNegotiateRequest, ValidateNegotiateResponse},
     },
 };
@@ -302,14 +302,12 @@ impl Channel {
             CreditPolicy::Doubling => 1,
         };
         self.complete_header(&mut header, None, true);
-        let mut head = Vec::new();
-        let mut writer = Writer::new(&mut head);
-        header.encode(&mut writer);
-        response.encode(&mut writer);
+        let mut head = Head::with_header(&header);
+        response.encode(&mut head.body());
         if dialect == Dialect::SMB3_1_1 {
             self.preauth.update(&*config.crypto, &head);
         }
-        self.emit(Segment { head, data: Data::None, sign: None, compress: false }, None);
+        self.emit(Segment::bare(head), None);
     }
 
     /// What to say that this server can do, but for encryption, [MS-SMB2] 3.3.5.4: some of it only

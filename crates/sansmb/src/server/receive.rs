@@ -56,7 +56,7 @@ impl Channel {
             way.compressed = true;
         }
         if message.starts_with(&PROTOCOL_ID) {
-            return self.messages(&message, way, now);
+            return self.messages(message, way, now);
         }
         Err(match way.encrypted {
             Some(_) => CloseReason::Violation("an encrypted message holds no SMB2 message"),
@@ -78,11 +78,11 @@ impl Channel {
         }
     }
 
-    fn messages(&mut self, frame: &Bytes, way: Way, now: Now) -> Result<(), CloseReason> {
+    fn messages(&mut self, frame: Bytes, way: Way, now: Now) -> Result<(), CloseReason> {
         let encrypted = way.encrypted;
         let compound = split_compound(frame)?;
-        let single = compound.messages.len() == 1;
-        for (at, (header, _)) in compound.messages.iter().enumerate() {
+        let single = compound.is_single();
+        for (at, (header, _)) in compound.iter().enumerate() {
             let related = header.flags.contains(Flags::RELATED_OPERATIONS);
             if header.flags.contains(Flags::SERVER_TO_REDIR) {
                 return Err(CloseReason::Violation("a response came from a client"));
@@ -97,32 +97,28 @@ impl Channel {
                 return Err(CloseReason::Violation("NEGOTIATE is not alone in its frame"));
             }
         }
-        if single && let Some((header, message)) = compound.messages.first() {
-            match header.command {
-                Command::NEGOTIATE => return self.negotiate_smb2(header, message, now),
-                Command::CANCEL if self.negotiated.is_some() => {
-                    self.cancel(header, message, encrypted);
-                    return Ok(());
-                }
-                _ => {}
+        let (header, message) = &compound.first;
+        match header.command {
+            Command::NEGOTIATE => return self.negotiate_smb2(header, message, now),
+            Command::CANCEL if single && self.negotiated.is_some() => {
+                self.cancel(header, message, encrypted);
+                return Ok(());
             }
+            _ => {}
         }
         if self.negotiated.is_none() {
             return Err(CloseReason::Violation("the first message is not NEGOTIATE"));
         }
-        for (header, message) in &compound.messages {
+        for (header, message) in &compound {
             self.take_credits(header, message)?;
         }
-        let related =
-            compound.messages.first().is_some_and(|(h, _)| h.flags.contains(Flags::RELATED_OPERATIONS));
-        if single && !related {
-            for (header, message) in compound.messages {
-                self.request(header, message, way, None);
-            }
+        if single && !compound.first.0.flags.contains(Flags::RELATED_OPERATIONS) {
+            let (header, message) = compound.first;
+            self.request(header, message, way, None);
             return Ok(());
         }
         let chain = self.next_serial();
-        let compound = Chain::new(compound.messages.into(), way);
+        let compound = Chain::new(compound.into_iter().collect(), way);
         self.held += compound.held;
         self.chains.insert(chain, compound);
         self.advance(chain);
@@ -169,7 +165,7 @@ impl Channel {
             && request.header.session_id == header.session_id
             && !core::mem::replace(&mut request.cancelled, true)
         {
-            self.cancels.push_back(super::token::RequestId { conn: self.id, serial: *serial });
+            self.cancels.push_back(super::token::RequestId { conn: self.id, serial });
         }
     }
 
@@ -224,7 +220,7 @@ impl Channel {
         let encrypted = way.encrypted;
         let id = self.new_request(header, encrypted, chain.map(|(id, _)| id));
         let verified = self.verify(&header, &message, encrypted);
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.compress = way.compressed;
             let signed = header.flags.contains(Flags::SIGNED);
             request.sign = encrypted.is_none() && signed && verified != Err(NtStatus::USER_SESSION_DELETED);
@@ -240,7 +236,7 @@ impl Channel {
             return;
         }
         if chain.is_none()
-            && let Some(request) = self.in_flight.get_mut(&id.serial)
+            && let Some(request) = self.in_flight.get_mut(id.serial)
         {
             request.held = message.len();
             self.held += message.len();

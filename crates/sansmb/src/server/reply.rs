@@ -10,15 +10,15 @@ use crate::{
     auth::{Identity, SessionKey},
     conn::MessageBuffer,
     wire::{
-        AccessMask, Body, Bulk, DecodeError, FileId, HEADER_LEN, NtStatus, ReadResponse, ShareCapabilities,
-        ShareFlags, ShareType, Writer,
+        AccessMask, Body, Bulk, DecodeError, FileId, Head, NtStatus, ReadResponse, ShareCapabilities,
+        ShareFlags, ShareType,
     },
 };
 
 /// A success of command `O`, already encoded: the message with its header still blank.
 #[derive(Debug)]
 pub struct Reply<O> {
-    pub(super) head: Vec<u8>,
+    pub(super) head: Head,
     pub(super) data: Data,
     pub(super) status: NtStatus,
     pub(super) opened: Option<FileId>,
@@ -47,7 +47,7 @@ impl<O: Op> Reply<O> {
     /// Encodes `response`.
     pub fn new(response: &O::Response<'_>) -> Self {
         let mut reply = Self::headless(O::opened(response));
-        response.encode(&mut Writer::resume(&mut reply.head, 0));
+        response.encode(&mut reply.head.body());
         reply
     }
 
@@ -59,8 +59,7 @@ impl<O: Op> Reply<O> {
     }
 
     fn headless(opened: Option<FileId>) -> Self {
-        let mut head = Vec::with_capacity(HEADER_LEN + 96);
-        head.resize(HEADER_LEN, 0);
+        let head = Head::blank();
         Self { head, data: Data::None, status: NtStatus::SUCCESS, opened, op: PhantomData }
     }
 }
@@ -83,9 +82,10 @@ impl Reply<op::Read> {
     fn bulk(len: usize) -> Self {
         let mut reply = Self::headless(None);
         let response = ReadResponse { data: Bulk(len), data_remaining: 0, flags: 0 };
-        response.encode_head(&mut Writer::resume(&mut reply.head, 0));
+        let mut body = reply.head.body();
+        response.encode_head(&mut body);
         if len == 0 {
-            reply.head.push(0);
+            body.zeros(1);
         }
         reply
     }

@@ -1,8 +1,6 @@
 //! From answers to frames: header, credits, compound, signature, compression, encryption.
 
-use alloc::{sync::Arc, vec, vec::Vec};
-
-use bytes::Bytes;
+use alloc::{sync::Arc, vec::Vec};
 
 use super::{
     channel::{Channel, CloseReason, InFlight, Previous, Segment},
@@ -11,15 +9,20 @@ use super::{
     token::{Gone, RequestId, Token},
 };
 use crate::{
-    crypto::{Signer, seal_message, sign_message},
+    crypto::{Signer, sign_message},
     wire::{
-        Body, Command, Dialect, ErrorResponse, FileId, Flags, HEADER_LEN, Header, NtStatus, SessionId,
-        TransformHeader, TreeId, Writer,
+        Body, Command, Dialect, ErrorResponse, FileId, Flags, Head, Header, NtStatus, SessionId,
+        TRANSFORM_LEN, TreeId,
     },
 };
 
 /// Room for the transport prefix and the transform header in front of an encrypted message.
-const SEAL_ROOM: usize = 4 + size_of::<TransformHeader>();
+const SEAL_ROOM: usize = 4 + TRANSFORM_LEN;
+/// Members of a compound are padded to this.
+const ALIGNMENT: usize = 8;
+
+/// A connection that cannot encrypt what it has to ends.
+const UNSEALED: CloseReason = CloseReason::Violation("a response is too long to encrypt");
 
 /// When the answers to the members of a compound are longer than this, they go out before the rest is
 /// answered: a frame has room for 16 MiB, and what is collected is memory.
@@ -42,7 +45,7 @@ impl Channel {
     /// For SESSION_SETUP and TREE_CONNECT use [`super::Sessions`], which makes the ids.
     pub fn respond<O: Op>(&mut self, token: Token<O>, result: Result<Reply<O>, Failure>) -> Result<(), Gone> {
         let id = token.id();
-        if !self.in_flight.contains_key(&id.serial) {
+        if self.in_flight.get(id.serial).is_none() {
             return Err(Gone);
         }
         match result {
@@ -60,7 +63,7 @@ impl Channel {
 
     /// The same for whoever knows the request only by name, because its token is kept elsewhere.
     pub fn pend_request(&mut self, id: RequestId) -> Result<(), PendError> {
-        let request = self.in_flight.get_mut(&id.serial).filter(|_| id.conn == self.id).ok_or(Gone)?;
+        let request = self.in_flight.get_mut(id.serial).filter(|_| id.conn == self.id).ok_or(Gone)?;
         if request.async_id.is_some() {
             return Ok(());
         }
@@ -82,23 +85,20 @@ impl Channel {
         }
         header.status = NtStatus::PENDING;
         self.complete_header(&mut header, Some(async_id), true);
-        let head = error_message(&header, &[]);
+        let mut head = error_message(&[]);
+        head.set_header(&header);
         // An interim response is not signed: the final one uses the same MessageId.
-        self.emit(Segment { head, data: Data::None, sign: None, compress: false }, encrypted);
+        self.emit(Segment::bare(head), encrypted);
         Ok(())
     }
 
     /// Whether an interim response was sent for this request.
     pub fn is_pending<O: Op>(&self, token: &Token<O>) -> bool {
-        self.in_flight.get(&token.id().serial).is_some_and(|r| r.async_id.is_some())
+        self.in_flight.get(token.id().serial).is_some_and(|r| r.async_id.is_some())
     }
 
     pub(super) fn fail(&mut self, id: RequestId, failure: &Failure) {
-        let mut head = Vec::with_capacity(HEADER_LEN + 16 + failure.data.len());
-        head.resize(HEADER_LEN, 0);
-        let body = ErrorResponse { error_context_count: 0, data: &failure.data };
-        body.encode(&mut Writer::resume(&mut head, 0));
-        self.answer(id, failure.status, head, Data::None, None);
+        self.answer(id, failure.status, error_message(&failure.data), Data::None, None);
     }
 
     /// Answers `id` with a message whose header is still blank.
@@ -106,11 +106,11 @@ impl Channel {
         &mut self,
         id: RequestId,
         status: NtStatus,
-        mut head: Vec<u8>,
+        mut head: Head,
         data: Data,
         opened: Option<FileId>,
     ) {
-        let Some(request) = self.in_flight.remove(&id.serial) else { return };
+        let Some(request) = self.in_flight.remove(id.serial) else { return };
         if request.async_id.is_some() {
             self.pending -= 1;
         }
@@ -123,12 +123,13 @@ impl Channel {
         if related {
             header.flags |= Flags::RELATED_OPERATIONS;
         }
-        write_header(&header, &mut head);
+        head.set_header(&header);
         let mut sign = self.signer(&request, status);
         if request.hash && self.dialect() == Some(Dialect::SMB3_1_1) {
             // What is hashed is what is sent: where a session is being bound it is signed.
             if let Some(signer) = sign.take() {
-                sign_whole(&*signer, &mut head);
+                // The head was built here, so it holds a header.
+                let _ = sign_message(&*signer, &mut head, &[]);
             }
             let crypto = self.config.crypto.clone();
             if let Some(session) = self.sessions.get_mut(&header.session_id) {
@@ -219,72 +220,103 @@ impl Channel {
     fn flush_chain(&mut self, chain_id: u64) {
         let Some(chain) = self.chains.get_mut(&chain_id) else { return };
         let encrypted = chain.encrypted;
-        let segments = core::mem::take(&mut chain.answered);
+        let mut segments = core::mem::take(&mut chain.answered);
         chain.collected = 0;
-        let last = segments.len().saturating_sub(1);
-        let mut message = vec![0; SEAL_ROOM];
-        let mut compress = false;
-        for (at, segment) in segments.into_iter().enumerate() {
-            if last == 0 {
+        if segments.len() < 2 {
+            if let Some(segment) = segments.pop() {
                 self.emit(segment, encrypted);
-                return;
             }
-            let start = message.len();
+            return;
+        }
+        let last = segments.len() - 1;
+        let mut total = 0;
+        let mut compress = false;
+        for (at, segment) in segments.iter_mut().enumerate() {
+            let len = segment.len();
+            // The last one is padded, too, as smbd does; smbtorture looks for it.
+            let padded = len.next_multiple_of(ALIGNMENT);
+            total += padded;
             compress |= segment.compress;
-            message.extend_from_slice(&segment.head);
-            message.extend_from_slice(segment.data.as_slice());
-            // The last one, too, as smbd does; smbtorture looks for it.
-            message.resize(start + (message.len() - start).next_multiple_of(8), 0);
             if at < last {
-                let next = (message.len() - start) as u32;
-                if let Some(field) = message.get_mut(start + 20..start + 24) {
-                    field.copy_from_slice(&next.to_le_bytes());
-                }
+                segment.head.set_next_command(padded as u32);
             }
-            if let (Some(signer), Some(member)) = (segment.sign, message.get_mut(start..)) {
-                sign_whole(&*signer, member);
+            if let Some(signer) = &segment.sign {
+                let padding = [0; ALIGNMENT];
+                let parts = [segment.data.as_slice(), &padding[..padded - len]];
+                // The head was built here, so it holds a header.
+                let _ = sign_message(&**signer, &mut segment.head, &parts);
             }
         }
-        if compress
-            && let Some(compressed) = self.compressed(message.get(SEAL_ROOM..).unwrap_or_default(), &[])
-        {
-            message = compressed;
+        let gather = |out: &mut Vec<u8>| {
+            for segment in &segments {
+                let start = out.len();
+                out.extend_from_slice(&segment.head);
+                out.extend_from_slice(segment.data.as_slice());
+                out.resize(start + (out.len() - start).next_multiple_of(ALIGNMENT), 0);
+            }
+        };
+        if compress {
+            let mut message = Vec::with_capacity(total);
+            gather(&mut message);
+            if let Some(compressed) = self.compressed(&message, &[]) {
+                return self.emit_contiguous(compressed, SEAL_ROOM, encrypted);
+            }
         }
-        if message.len() > SEAL_ROOM {
-            self.emit_contiguous(message, SEAL_ROOM, encrypted);
+        if encrypted.is_some() {
+            return self.emit_gathered(total, gather, encrypted);
+        }
+        self.tx.begin(total);
+        for segment in segments {
+            let len = segment.len();
+            self.append(&segment.head, segment.data);
+            self.tx.copy(&[0; ALIGNMENT][..len.next_multiple_of(ALIGNMENT) - len]);
+        }
+    }
+
+    /// Appends a message to the frame that was begun: where its data lie they stay.
+    fn append(&mut self, head: &[u8], data: Data) {
+        self.tx.copy(head);
+        match data {
+            Data::None => {}
+            Data::Shared(data) => self.tx.share(data),
+            Data::Buffer(buffer) => {
+                let (bytes, at) = buffer.into_parts();
+                self.tx.buffer(bytes, at);
+            }
         }
     }
 
     /// Sends one response that is alone in its frame.
-    pub(super) fn emit(&mut self, segment: Segment, encrypted: Option<SessionId>) {
-        let Segment { mut head, data, sign, compress } = segment;
-        if let Some(signer) = sign {
+    pub(super) fn emit(&mut self, mut segment: Segment, encrypted: Option<SessionId>) {
+        if let Some(signer) = segment.sign.take() {
             // The head was built here, so it holds a header.
-            let _ = sign_message(&*signer, &mut head, &[data.as_slice()]);
+            let _ = sign_message(&*signer, &mut segment.head, &[segment.data.as_slice()]);
         }
-        if compress && let Some(message) = self.compressed(&head, data.as_slice()) {
-            self.emit_contiguous(message, SEAL_ROOM, encrypted);
-            return;
+        if segment.compress
+            && let Some(message) = self.compressed(&segment.head, segment.data.as_slice())
+        {
+            return self.emit_contiguous(message, SEAL_ROOM, encrypted);
         }
-        if let Data::Buffer(buffer) = data {
-            // The headroom holds every head that goes before a payload.
-            if let Some((message, start)) = buffer.prepend(&head) {
-                self.emit_contiguous(message, start, encrypted);
+        let len = segment.len();
+        let head = &segment.head;
+        match segment.data {
+            Data::Buffer(buffer) => {
+                // The headroom holds every head that goes before a payload.
+                if let Some((message, start)) = buffer.prepend(head) {
+                    self.emit_contiguous(message, start, encrypted);
+                }
             }
-            return;
-        }
-        if encrypted.is_some() {
-            let mut message = Vec::with_capacity(SEAL_ROOM + head.len() + data.as_slice().len());
-            message.resize(SEAL_ROOM, 0);
-            message.extend_from_slice(&head);
-            message.extend_from_slice(data.as_slice());
-            self.emit_contiguous(message, SEAL_ROOM, encrypted);
-            return;
-        }
-        let total = head.len() + data.as_slice().len();
-        match data {
-            Data::Shared(payload) => self.tx.push_parts([Bytes::from(head), payload], total),
-            _ => self.tx.push_vec(head, 0),
+            data if encrypted.is_some() => {
+                let write = |out: &mut Vec<u8>| {
+                    out.extend_from_slice(head);
+                    out.extend_from_slice(data.as_slice());
+                };
+                self.emit_gathered(len, write, encrypted);
+            }
+            data => {
+                self.tx.begin(len);
+                self.append(head, data);
+            }
         }
     }
 
@@ -296,26 +328,30 @@ impl Channel {
     /// Sends the message `buf[start..]`, encrypting it in place where it must be.
     fn emit_contiguous(&mut self, mut buf: Vec<u8>, start: usize, encrypted: Option<SessionId>) {
         let Some(session_id) = encrypted else {
-            self.tx.push_vec(buf, start);
+            self.tx.frame(buf, start);
             return;
         };
+        let at = start.saturating_sub(TRANSFORM_LEN);
         let Some(session) = self.sessions.get_mut(&session_id) else { return };
-        let nonce = session.take_nonce();
-        let Some(ciphers) = session.ciphers.clone() else { return };
-        let at = start.saturating_sub(size_of::<TransformHeader>());
-        let sealed = buf.get_mut(at..).is_some_and(|frame| {
-            seal_message(&*ciphers.sealer, ciphers.cipher, session_id, nonce, frame).is_ok()
-        });
-        if sealed {
-            self.tx.push_vec(buf, at);
+        if buf.get_mut(at..).is_some_and(|frame| session.seal(session_id, frame)) {
+            self.tx.frame(buf, at);
         } else {
-            self.close_because(CloseReason::Violation("a response is too long to encrypt"));
+            self.close_because(UNSEALED);
+        }
+    }
+
+    /// Sends the message of `len` bytes that `write` appends, encrypting it where it was put together.
+    fn emit_gathered(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>), encrypted: Option<SessionId>) {
+        let Some(id) = encrypted else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if !self.tx.gather(TRANSFORM_LEN, len, write, |frame| session.seal(id, frame)) {
+            self.close_because(UNSEALED);
         }
     }
 
     /// Counts the bytes that the answer to a request may be long.
     pub(super) fn reserve(&mut self, id: RequestId, bytes: u32) {
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.reserved = bytes;
             self.reserved += bytes as usize;
         }
@@ -323,45 +359,30 @@ impl Channel {
 
     /// The answer to a request is to be compressed, [MS-SMB2] 3.3.4.1.5.
     pub(super) fn compress_answer(&mut self, id: RequestId) {
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.compress = true;
         }
     }
 
     /// Remembers which file a request of a compound means, for the members after it.
     pub(super) fn note_file(&mut self, id: RequestId, file_id: FileId) {
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.file_id = file_id;
         }
     }
 
     /// Gives the request the ids that its answer made.
     pub(super) fn note_ids(&mut self, id: RequestId, session: Option<SessionId>, tree: Option<TreeId>) {
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.header.session_id = session.unwrap_or(request.header.session_id);
             request.header.tree_id = tree.unwrap_or(request.header.tree_id);
         }
     }
 }
 
-/// Signs a message that is whole. It was built here, so it holds a header.
-fn sign_whole(signer: &dyn Signer, message: &mut [u8]) {
-    let _ = sign_message(signer, message, &[]);
-}
-
-/// Overwrites the blank header at the start of `head`.
-fn write_header(header: &Header, head: &mut [u8]) {
-    let mut bytes = Vec::with_capacity(HEADER_LEN);
-    header.encode(&mut Writer::new(&mut bytes));
-    if let Some(blank) = head.get_mut(..HEADER_LEN) {
-        blank.copy_from_slice(&bytes);
-    }
-}
-
-fn error_message(header: &Header, data: &[u8]) -> Vec<u8> {
-    let mut head = Vec::with_capacity(HEADER_LEN + 16);
-    header.encode(&mut Writer::new(&mut head));
-    let body = ErrorResponse { error_context_count: 0, data };
-    body.encode(&mut Writer::resume(&mut head, 0));
+/// An ERROR response whose header is still blank.
+fn error_message(data: &[u8]) -> Head {
+    let mut head = Head::blank();
+    ErrorResponse { error_context_count: 0, data }.encode(&mut head.body());
     head
 }

@@ -63,7 +63,7 @@ impl Sessions {
         result: Result<AuthReply, Failure>,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Gone> {
-        let id = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        let id = channel.in_flight.get(token.id().serial).ok_or(Gone)?.header.session_id;
         let mut binding = false;
         if let Some(session) = channel.sessions.get_mut(&id) {
             session.leg = None;
@@ -245,14 +245,14 @@ impl Channel {
     /// The last response of an authentication is signed even where nothing else has to be, so that
     /// the client sees that both sides have the key.
     pub(super) fn sign_final(&mut self, id: RequestId) {
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.sign = true;
         }
     }
 
     /// A leg that is not the last: its response goes into the pre-authentication hash.
     fn hash_answer(&mut self, id: RequestId) {
-        if let Some(request) = self.in_flight.get_mut(&id.serial) {
+        if let Some(request) = self.in_flight.get_mut(id.serial) {
             request.hash = true;
         }
     }

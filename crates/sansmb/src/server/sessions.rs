@@ -119,7 +119,7 @@ impl Sessions {
         for request in core::mem::take(&mut channel.cancels) {
             if channel.is_waiting(request) {
                 channel.cancels.push_back(request);
-            } else if channel.in_flight.contains_key(&request.serial) {
+            } else if channel.in_flight.get(request.serial).is_some() {
                 events.push_back(Event::Cancel { request });
             }
         }
@@ -141,7 +141,7 @@ impl Sessions {
         token: Token<op::TreeConnect>,
         result: Result<TreeConnectReply, Failure>,
     ) -> Result<(), Gone> {
-        let session_id = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        let session_id = channel.in_flight.get(token.id().serial).ok_or(Gone)?.header.session_id;
         let result = result.and_then(|reply| {
             let session = self.table.get_mut(&session_id).ok_or(NtStatus::USER_SESSION_DELETED)?;
             if session.trees.len() >= channel.config.max_trees {
@@ -181,7 +181,7 @@ impl Sessions {
         channel: &mut Channel,
         token: Token<op::TreeDisconnect>,
     ) -> Result<(), Gone> {
-        let header = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header;
+        let header = channel.in_flight.get(token.id().serial).ok_or(Gone)?.header;
         if let Some(session) = self.table.get_mut(&header.session_id) {
             session.trees.remove(&header.tree_id);
         }
@@ -190,7 +190,7 @@ impl Sessions {
 
     /// Answers LOGOFF: the session is gone, on every connection.
     pub fn respond_logoff(&mut self, channel: &mut Channel, token: Token<op::Logoff>) -> Result<(), Gone> {
-        let session = channel.in_flight.get(&token.id().serial).ok_or(Gone)?.header.session_id;
+        let session = channel.in_flight.get(token.id().serial).ok_or(Gone)?.header.session_id;
         self.forget(session, Some(&mut *channel));
         channel.respond(token, Ok(Reply::new(&Default::default())))
     }

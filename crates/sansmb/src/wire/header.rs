@@ -195,7 +195,12 @@ impl Header {
 
     /// Appends the header.
     pub fn encode(&self, w: &mut Writer<'_>) {
-        w.put(&HeaderFixed {
+        w.bytes(&self.to_bytes());
+    }
+
+    /// The header as it stands on the wire.
+    pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
+        let fixed = HeaderFixed {
             protocol_id: PROTOCOL_ID,
             structure_size: U16::new(HEADER_LEN as u16),
             credit_charge: U16::new(self.credit_charge),
@@ -209,7 +214,8 @@ impl Header {
             tree_id: U32::new(self.tree_id.0),
             session_id: U64::new(self.session_id.0),
             signature: self.signature,
-        });
+        };
+        zerocopy::transmute!(fixed)
     }
 
     /// Whether the server sent it.

@@ -31,6 +31,7 @@ mod framing;
 pub mod fscc;
 pub mod fsctl;
 mod guid;
+mod head;
 mod header;
 mod ioctl;
 mod list;
@@ -85,6 +86,7 @@ pub use error_response::{
 pub use flush::FlushRequest;
 pub use framing::{FramePrefix, NetbiosName, SessionPacket, SessionPacketType, SessionRefusal};
 pub use guid::Guid;
+pub(crate) use head::Head;
 pub use header::{Command, FileId, Flags, HEADER_LEN, Header, PROTOCOL_ID, SessionId, TreeId};
 pub use ioctl::{IoctlFlags, IoctlRequest, IoctlResponse};
 pub use list::{Element, List};
