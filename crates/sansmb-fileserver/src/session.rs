@@ -45,6 +45,8 @@ pub(crate) enum Then {
     Nothing,
     /// A CREATE goes on that they were in the way of.
     Create(Box<Creating>),
+    /// A CREATE is refused, and what it had made is gone; it may be what another group waits for.
+    Refuse { token: Token<op::Create>, failure: Failure, doomed: Option<GroupId> },
     Logoff(Token<op::Logoff>, SessionId),
     TreeDisconnect(Token<op::TreeDisconnect>, SessionId, TreeId),
 }
@@ -190,6 +192,12 @@ impl FileServer {
         match group.then {
             Then::Nothing => {}
             Then::Create(creating) => self.look_up(creating),
+            Then::Refuse { token, failure, doomed } => {
+                self.respond(token, Err(failure));
+                if let Some(doomed) = doomed {
+                    self.leave_group(doomed);
+                }
+            }
             Then::Logoff(token, session) => {
                 self.exchanges.end_session(session);
                 self.forget_session(session);

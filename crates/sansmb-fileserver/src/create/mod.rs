@@ -14,6 +14,7 @@ pub(crate) mod checks;
 pub(crate) mod path;
 mod stopped;
 mod streams;
+mod undo;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use sansmb::{
     },
 };
 use streams::Base;
+use undo::New;
 
 use crate::{
     action::JobId,
@@ -70,6 +72,8 @@ pub(crate) struct Creating {
     stage: Stage,
     /// The file, while its stream is being opened.
     base: Option<Base>,
+    /// What was made, while it may still be refused.
+    new: Option<New>,
     /// The file, while its attributes are looked at.
     unknown: Option<Found>,
     /// Its attributes were looked at: nothing in them must be understood.
@@ -177,6 +181,7 @@ impl FileServer {
             action: CreateAction::OPENED,
             stage: Stage::Truncate,
             base: None,
+            new: None,
             unknown: None,
             known: false,
             recorded: None,
@@ -267,6 +272,13 @@ impl FileServer {
     pub(crate) fn create_opened(&mut self, mut creating: Box<Creating>, job: JobId, outcome: Outcome) {
         let found = match outcome {
             Ok(Done::Opened { handle, metadata, created, path, security }) => {
+                creating.new = created.then(|| New {
+                    handle,
+                    node: metadata.node,
+                    directory: metadata.is_directory(),
+                    path: path.clone(),
+                    stream: None,
+                });
                 Found { handle, metadata, created, path, security }
             }
             Ok(Done::OpenedStream { handle, metadata, created, name }) => {
@@ -276,6 +288,11 @@ impl FileServer {
                     Some(base) => (base.path.clone(), base.security.clone()),
                     None => (SharePath::default(), Security::nobodys()),
                 };
+                if created && creating.new.is_none() {
+                    let stream = creating.wish.stream.clone();
+                    let (node, path) = (metadata.node, path.clone());
+                    creating.new = Some(New { handle, node, directory: false, path, stream });
+                }
                 Found { handle, metadata, created, path, security }
             }
             Ok(Done::ExtendedAttributes(list)) => match creating.unknown.take() {
@@ -311,10 +328,7 @@ impl FileServer {
         let deleted = self.was_deleted(metadata.node, job) || self.was_deleted(metadata.node.whole(), job);
         if deleted && creating.tries < MAX_TRIES {
             creating.tries += 1;
-            creating.known = false;
-            self.close_base(&mut creating);
-            let share = creating.share.clone();
-            self.job(&share, Job::Close { handle }, Task::Discard);
+            self.give_back(&mut creating, handle);
             return self.look_up(creating);
         }
         let file_key = PathKey::new(creating.share.volume, &found.path);
@@ -360,25 +374,28 @@ impl FileServer {
         }
         let waiting = self.in_the_way(node, own, needed, overwrites, allowed);
         if !waiting.is_empty() {
-            let share = creating.share.clone();
-            self.job(&share, Job::Close { handle }, Task::Discard);
-            self.close_base(&mut creating);
-            creating.known = false;
+            self.give_back(&mut creating, handle);
             return self.clear_away(waiting, creating);
         }
         match self.make_way(node, own, needed, overwrites, allowed) {
             Ok(()) => {}
             Err(Obstacle::Refuse(status)) => return self.refuse(*creating, Some(handle), status),
             Err(Obstacle::Wait(bits)) => {
-                let share = creating.share.clone();
-                self.job(&share, Job::Close { handle }, Task::Discard);
-                self.close_base(&mut creating);
-                creating.known = false;
+                self.give_back(&mut creating, handle);
                 return self.delay_create(creating, node, bits, own);
             }
         }
+        creating.new = None;
         self.enter(&creating, handle, &metadata, path, granted, key);
         self.created(creating, &metadata, created);
+    }
+
+    /// What was found is looked up again later.
+    fn give_back(&mut self, creating: &mut Creating, handle: Handle) {
+        creating.known = false;
+        creating.new = None;
+        self.close_base(creating);
+        self.job(&creating.share, Job::Close { handle }, Task::Discard);
     }
 
     /// Puts the open into the tables.
@@ -517,14 +534,11 @@ impl FileServer {
             (Stage::Truncate | Stage::Strip | Stage::Attributes, Ok(_)) => {
                 creating.stage.next(&creating.wish, &creating.share)
             }
-            (stage, outcome) => {
+            (_, outcome) => {
                 let status = outcome.err().unwrap_or(NtStatus::INTERNAL_ERROR);
-                // A file whose attributes cannot be kept is not made.
-                if stage == Stage::Attributes
-                    && creating.action == CreateAction::CREATED
-                    && let Some(file) = self.file_mut(id)
-                {
-                    file.delete_on_close = true;
+                // A file whose attributes cannot be kept, or for which there is no room, is not made.
+                if creating.action == CreateAction::CREATED {
+                    self.unmake(id);
                 }
                 self.fail(creating.token, status);
                 return self.begin_close(id, CloseReply::Nobody);
@@ -535,7 +549,6 @@ impl FileServer {
 
     /// The lookup failed.
     fn not_opened(&mut self, mut creating: Box<Creating>, status: NtStatus) {
-        self.close_base(&mut creating);
         let wish = &creating.wish;
         let missing = status == NtStatus::OBJECT_NAME_NOT_FOUND;
         let refused = matches!(status, NtStatus::ACCESS_DENIED | NtStatus::MEDIA_WRITE_PROTECTED);
@@ -552,6 +565,8 @@ impl FileServer {
                 return self.refuse(*creating, None, status);
             }
             creating.tries += 1;
+            creating.new = None;
+            self.close_base(&mut creating);
             return self.look_up(creating);
         }
         let status = match status {
@@ -569,15 +584,21 @@ impl FileServer {
         handle: Option<Handle>,
         failure: impl Into<Failure>,
     ) {
-        self.close_base(&mut creating);
         self.forget_create_guid(&creating);
-        for handle in handle.into_iter().chain(creating.unknown.map(|found| found.handle)) {
+        let new = creating.new.take();
+        let base = creating.base.take().map(|base| base.handle());
+        let unknown = creating.unknown.take().map(|found| found.handle);
+        let needed = new.as_ref().map(|new| new.handle);
+        for handle in handle.into_iter().chain(base).chain(unknown).filter(|handle| Some(*handle) != needed) {
             self.job(&creating.share, Job::Close { handle }, Task::Discard);
         }
         if let Some(session) = self.sessions.get_mut(&creating.origin.session) {
             session.opens.remove(&creating.id);
         }
         let doomed = self.creating.remove(&creating.id).and_then(|(_, doomed)| doomed);
+        if let Some(new) = new {
+            return self.undo(creating, new, failure.into(), doomed);
+        }
         self.respond(creating.token, Err(failure.into()));
         if let Some(group) = doomed {
             self.leave_group(group);

@@ -28,6 +28,10 @@ pub(super) struct Base {
 }
 
 impl Base {
+    pub(super) fn handle(&self) -> Handle {
+        self.handle
+    }
+
     /// Whether it was made for the stream.
     pub(super) fn created(&self) -> bool {
         self.created

@@ -33,3 +33,4 @@ mod sessions;
 mod storm;
 mod streams;
 mod times;
+mod undo;
