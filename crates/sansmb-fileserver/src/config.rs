@@ -80,6 +80,9 @@ pub struct ShareConfig {
     pub comment: String,
     /// Where its files are.
     pub storage: Arc<dyn Storage>,
+    /// The same as administrators see it over `srvsvc`, as Windows writes it: `C:\srv\files`. Empty: it is
+    /// not told.
+    pub path: String,
     /// Nothing may be changed through it.
     pub read_only: bool,
     /// Only encrypted requests are taken.
@@ -108,6 +111,7 @@ impl ShareConfig {
             name: name.into(),
             comment: String::new(),
             storage,
+            path: String::new(),
             read_only: false,
             encrypt: false,
             compress: false,

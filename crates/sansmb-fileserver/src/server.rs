@@ -494,6 +494,9 @@ impl FileServer {
         }
         // Whoever uses it knows that its CREATE was answered.
         open.lasting.made.replayable = false;
+        if let Some(session) = self.sessions.get_mut(&origin.session) {
+            session.used = self.now.mono;
+        }
         self.verify_sequence(id, origin, O::COMMAND)?;
         Ok(id)
     }

@@ -6,6 +6,7 @@ use sansmb::{
     auth::{AuthError, Identity, Step},
     crypto::Random,
     server::{AuthReply, Failure, Request, Token, op},
+    time::Instant,
     wire::{Guid, NtStatus, SessionId, SessionSetupFlags, TreeId, dtyp::Token as AccessToken},
 };
 
@@ -19,7 +20,11 @@ pub(crate) struct Session {
     /// What that means for access checks. Opens keep what they were granted when it changes.
     pub(crate) token: Option<Arc<AccessToken>>,
     /// The client that authenticated.
-    client_guid: Guid,
+    pub(crate) client_guid: Guid,
+    /// When it was authenticated first.
+    pub(crate) since: Instant,
+    /// When something was last asked of one of its opens, or of a new one.
+    pub(crate) used: Instant,
     /// Its opens, those being opened included.
     pub(crate) opens: BTreeSet<OpenId>,
     /// LOGOFF came and is not answered yet.
@@ -46,7 +51,11 @@ pub(crate) enum Then {
     /// A CREATE goes on that they were in the way of.
     Create(Box<Creating>),
     /// A CREATE is refused, and what it had made is gone; it may be what another group waits for.
-    Refuse { token: Token<op::Create>, failure: Failure, doomed: Option<GroupId> },
+    Refuse {
+        token: Token<op::Create>,
+        failure: Failure,
+        doomed: Option<GroupId>,
+    },
     Logoff(Token<op::Logoff>, SessionId),
     TreeDisconnect(Token<op::TreeDisconnect>, SessionId, TreeId),
 }
@@ -90,6 +99,9 @@ impl FileServer {
             Ok(Step::Done { token, identity, session_key }) => {
                 // Who binds a connection has to be who the session is, which the core sees to.
                 if !binding {
+                    if session.identity.is_none() {
+                        (session.since, session.used) = (self.now.mono, self.now.mono);
+                    }
                     session.token = Some(Arc::new(self.accounts.token(&identity)));
                     session.identity = Some(identity.clone());
                     session.client_guid = request.origin.client_guid;

@@ -193,6 +193,7 @@ impl FileServer {
         }
         self.creating.insert(id, (creating.origin.tree, None));
         if let Some(session) = self.sessions.get_mut(&creating.origin.session) {
+            session.used = self.now.mono;
             session.opens.insert(id);
         }
         self.note_create_guid(&creating);

@@ -66,8 +66,7 @@ impl FileServer {
         if on_stream {
             self.report_new_stream(id, false);
         } else {
-            let kind =
-                if new.directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
+            let kind = if new.directory { CompletionFilter::DIR_NAME } else { CompletionFilter::FILE_NAME };
             self.report(id, NotifyAction::ADDED, kind);
         }
         let group = self.new_group(Then::Refuse { token, failure, doomed });

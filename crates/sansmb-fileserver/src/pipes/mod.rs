@@ -5,6 +5,7 @@ mod lookup;
 mod lsarpc;
 mod service;
 mod srvsvc;
+mod usage;
 mod wkssvc;
 
 use std::collections::VecDeque;
@@ -12,7 +13,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sansmb::{
     conn::MessageBuffer,
-    rpc::{FaultStatus, PipeMessage, RpcCall, RpcServer},
+    rpc::{
+        FaultStatus, PipeMessage, RpcCall, RpcServer,
+        srvsvc::{FILE_CLOSE, UsageKind},
+    },
     server::{Origin, Reply, RequestId, Token, op},
     wire::{
         AccessMask, CreateAction, CreateOptions, CreateRequest, CreateResponse, FileAttributes, IoctlRequest,
@@ -335,6 +339,14 @@ impl FileServer {
             .and_then(|session| Some((session.identity.as_ref()?, session.token.as_ref()?)))
             .ok_or(FaultStatus::ACCESS_DENIED)?;
         let administrator = self.accounts.is_administrator(caller);
+        let is_srvsvc = self.opens.get(&id).is_some_and(|open| match &open.object {
+            Object::Pipe(pipe) => matches!(pipe.service, Service::Srvsvc),
+            Object::File(_) => false,
+        });
+        if is_srvsvc && call.opnum == FILE_CLOSE {
+            return self.close_for(administrator, &call.stub);
+        }
+        let listed = UsageKind::of(call.opnum).filter(|_| is_srvsvc && administrator);
         // What takes a look at everything is looked at for those only who may see it.
         let opens = self.opens.values().filter(|_| administrator);
         let uses = opens.map(|open| match &open.object {
@@ -351,6 +363,7 @@ impl FileServer {
             administrator,
             users: service::users(sessions.filter_map(|session| session.identity.as_ref())),
             uses: service::count(uses),
+            usage: listed.map(|kind| self.usage(kind)).unwrap_or_default(),
             wall: self.now.wall,
         };
         match &mut self.opens.get_mut(&id).map(|open| &mut open.object) {

@@ -9,7 +9,7 @@ use sansmb::{
     wire::dtyp::Sid,
 };
 
-use super::{lsarpc::Policies, srvsvc, wkssvc};
+use super::{lsarpc::Policies, srvsvc, usage::Use, wkssvc};
 use crate::{
     config::FileServerConfig,
     security::Accounts,
@@ -50,6 +50,8 @@ pub(super) struct Site<'a> {
     pub(super) users: BTreeMap<String, &'a Identity>,
     /// How many use each share, of those who have something open there; for administrators only.
     pub(super) uses: BTreeMap<String, u32>,
+    /// What the call lists of who uses the server; for administrators only.
+    pub(super) usage: Vec<Use>,
     pub(super) wall: FileTime,
 }
 

@@ -6,7 +6,6 @@ use sansmb::{
         srvsvc::{
             NetStatus, RemoteTodResponse, ServerGetInfoResponse, ServerInfo, ServerType, Share as ShareInfo,
             ShareEnumResponse, ShareGetInfoResponse, ShareInfoFlags, ShareKind, SrvsvcRequest, TimeOfDay,
-            UsageResponse,
         },
     },
     wire::{
@@ -15,7 +14,10 @@ use sansmb::{
     },
 };
 
-use super::service::{PLATFORM, Site, VERSION, part};
+use super::{
+    service::{PLATFORM, Site, VERSION, part},
+    usage,
+};
 use crate::{
     config::Access,
     security::Accounts,
@@ -55,15 +57,11 @@ pub(super) fn answer(site: &Site<'_>, call: &RpcCall) -> Result<Vec<u8>, FaultSt
             let time = Some(TimeOfDay::new(site.wall));
             RemoteTodResponse { time, status: NetStatus::SUCCESS }.encode()
         }
-        SrvsvcRequest::Usage { kind, level, .. } => {
-            // Who uses the server is for its administrators, and for them not told yet.
-            let status = match site.administrator {
-                false => NetStatus::ACCESS_DENIED,
-                true if kind.is_level(level) => NetStatus::NOT_SUPPORTED,
-                true => NetStatus::INVALID_LEVEL,
-            };
-            UsageResponse { kind, level, status }.encode()
+        SrvsvcRequest::Usage { kind, qualifier, user, level, preferred_length, resume_handle, .. } => {
+            usage::answer(site, kind, qualifier, user, (level, preferred_length, resume_handle))
         }
+        // It does something, and is taken out before.
+        SrvsvcRequest::FileClose { .. } => return Err(FaultStatus::OP_RNG_ERROR),
     })
 }
 
@@ -71,6 +69,7 @@ pub(super) fn answer(site: &Site<'_>, call: &RpcCall) -> Result<Vec<u8>, FaultSt
 struct Shown {
     name: Utf16Buf,
     remark: Utf16Buf,
+    path: Utf16Buf,
     kind: ShareKind,
     flags: ShareInfoFlags,
     uses: u32,
@@ -86,6 +85,7 @@ impl Shown {
         Self {
             name: Utf16Buf::new(&config.name),
             remark: Utf16Buf::new(&config.comment),
+            path: Utf16Buf::new(&config.path),
             kind: ShareKind::DISK_TREE,
             flags,
             uses: site.uses.get(&fold(&config.name)).copied().unwrap_or_default(),
@@ -97,6 +97,7 @@ impl Shown {
         Self {
             name: Utf16Buf::new(IPC_NAME),
             remark: Utf16Buf::new("Remote IPC"),
+            path: Utf16Buf::new(""),
             kind: ShareKind::SPECIAL_IPC,
             flags: ShareInfoFlags::empty(),
             uses,
@@ -117,12 +118,13 @@ impl Shown {
         all
     }
 
-    /// In the form that clients see. Where the files are is known to the storage alone.
+    /// In the form that clients see.
     fn info(&self) -> ShareInfo<'_> {
         ShareInfo {
             name: self.name.as_utf16(),
             kind: self.kind,
             remark: self.remark.as_utf16(),
+            path: self.path.as_utf16(),
             flags: self.flags,
             max_uses: UNLIMITED,
             current_uses: self.uses,
@@ -154,7 +156,7 @@ fn share_enum(
     }
     let shares: Vec<ShareInfo<'_>> = shown.iter().map(Shown::info).collect();
     let size = |share: &ShareInfo<'_>| {
-        let rest = if is_private(level) { share.descriptor.len() } else { 0 };
+        let rest = if is_private(level) { share.descriptor.len() + share.path.len() } else { 0 };
         ShareInfo::row_len(level) + share.name.len() + share.remark.len() + 4 + rest
     };
     let (part, resume_handle, status) = part(&shares, resume, preferred_length, size);

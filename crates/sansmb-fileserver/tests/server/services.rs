@@ -234,6 +234,112 @@ fn who_uses_the_server_is_not_for_everybody() {
         let stub = asker.call(&mut world, request.opnum(), &request.encode());
         assert_eq!(UsageResponse::decode(kind, &stub).unwrap().status, NetStatus::ACCESS_DENIED);
     }
+    let request = SrvsvcRequest::FileClose { server: None, id: 1 };
+    let stub = asker.call(&mut world, request.opnum(), &request.encode());
+    assert_eq!(FileCloseResponse::decode(&stub).unwrap().status, NetStatus::ACCESS_DENIED);
+}
+
+/// What an administrator is told, in words.
+fn uses(
+    world: &mut World,
+    asker: &mut Asker,
+    kind: UsageKind,
+    qualifier: &str,
+    user: &str,
+    level: u32,
+) -> Result<Vec<String>, NetStatus> {
+    let (qualifier, user) = (Utf16Buf::new(qualifier), Utf16Buf::new(user));
+    let given = |text: &Utf16Buf| !text.as_utf16().is_empty();
+    let request = SrvsvcRequest::Usage {
+        kind,
+        server: None,
+        qualifier: Some(qualifier.as_utf16()).filter(|_| given(&qualifier)),
+        user: Some(user.as_utf16()).filter(|_| given(&user)),
+        level,
+        preferred_length: MAX_PREFERRED_LENGTH,
+        resume_handle: None,
+    };
+    let stub = asker.call(world, request.opnum(), &request.encode());
+    let response = UsageResponse::decode(kind, &stub).unwrap();
+    let told = response.list.iter().map(|info| match info {
+        UsageInfo::Connection(c) => {
+            format!("{} {} {} {}", c.user.to_text_lossy(), c.net_name.to_text_lossy(), c.opens, c.seconds)
+        }
+        UsageInfo::File(f) => {
+            let permissions = f.permissions.bits();
+            format!("{} {} {} {permissions:#x}", f.user.to_text_lossy(), f.path.to_text_lossy(), f.locks)
+        }
+        UsageInfo::Session(s) => {
+            format!(
+                "{} {} {} {} {}",
+                s.user.to_text_lossy(),
+                s.client.to_text_lossy(),
+                s.opens,
+                s.seconds,
+                s.idle
+            )
+        }
+    });
+    let told = told.collect();
+    if response.status == NetStatus::SUCCESS { Ok(told) } else { Err(response.status) }
+}
+
+#[test]
+fn administrators_see_who_uses_the_server() {
+    let mut world = World::with(|config| {
+        let mut config = site(config);
+        config.shares[0].path = r"C:\srv\share".into();
+        config
+    });
+    let mut alice = world.client_from(7, "alice");
+    let file = alice.open(&mut world, "f", ALL);
+    alice.lock(&mut world, file, &[now(exclusive(0, 1)), now(exclusive(5, 1))]);
+    let how = open().access(AccessMask::FILE_READ_DATA);
+    alice.open(&mut world, "f:stream", ALL.access(AccessMask::FILE_READ_DATA | AccessMask::DELETE));
+    world.advance(std::time::Duration::from_secs(90));
+    alice.open(&mut world, "f", how);
+    world.advance(std::time::Duration::from_secs(10));
+    let mut root = srvsvc(&mut world, "root");
+    let machine = "07070707-0707-0707-0707-070707070707";
+    let world = &mut world;
+    let files = [
+        r"alice C:\srv\share\f 2 0x7f".to_owned(),
+        r"alice C:\srv\share\f:stream 0 0x11".to_owned(),
+        r"alice C:\srv\share\f 0 0x1".to_owned(),
+    ];
+    let ask = uses;
+    let kind = UsageKind::Files;
+    assert_eq!(ask(world, &mut root, kind, r"c:\SRV\share\", "", 3).unwrap(), files);
+    assert_eq!(ask(world, &mut root, kind, "", "Alice", 3).unwrap(), files);
+    assert_eq!(ask(world, &mut root, kind, "", "", 3).unwrap().len(), 4, "and a pipe");
+    assert_eq!(ask(world, &mut root, kind, r"C:\srv\sha", "", 3).unwrap().len(), 0);
+    assert_eq!(ask(world, &mut root, kind, "", "", 1), Err(NetStatus::INVALID_LEVEL));
+    assert_eq!(ask(world, &mut root, kind, &"x".repeat(1024), "", 3), Err(NetStatus::INVALID_PARAMETER));
+    let kind = UsageKind::Sessions;
+    let hers = [format!("alice {machine} 3 100 10")];
+    assert_eq!(ask(world, &mut root, kind, "", "alice", 502).unwrap(), hers);
+    assert_eq!(ask(world, &mut root, kind, &format!(r"\\{machine}"), "", 1).unwrap(), hers);
+    assert_eq!(ask(world, &mut root, kind, "", "", 10).unwrap().len(), 2);
+    assert_eq!(ask(world, &mut root, kind, machine, "", 10), Err(NetStatus::INVALID_COMPUTER));
+    assert_eq!(ask(world, &mut root, kind, r"\\other", "", 10), Err(NetStatus::CLIENT_NAME_NOT_FOUND));
+    assert_eq!(ask(world, &mut root, kind, "", "carol", 10), Err(NetStatus::USER_NOT_FOUND));
+    let kind = UsageKind::Connections;
+    assert_eq!(ask(world, &mut root, kind, "SHARE", "", 1).unwrap(), [format!("alice {machine} 3 100")]);
+    assert_eq!(ask(world, &mut root, kind, &format!(r"\\{machine}"), "", 1).unwrap(), ["alice share 3 100"]);
+    assert_eq!(ask(world, &mut root, kind, "IPC$", "", 0).unwrap().len(), 1);
+    assert_eq!(ask(world, &mut root, kind, "", "", 1), Err(NetStatus::INVALID_PARAMETER));
+    assert_eq!(ask(world, &mut root, kind, "nothing", "", 1), Err(NetStatus::NET_NAME_NOT_FOUND));
+    // What is in somebody's way can be closed.
+    let id = file.persistent as u32;
+    for status in [NetStatus::SUCCESS, NetStatus::FILE_ID_NOT_FOUND] {
+        let request = SrvsvcRequest::FileClose { server: None, id };
+        let stub = root.call(world, request.opnum(), &request.encode());
+        assert_eq!(FileCloseResponse::decode(&stub).unwrap().status, status);
+    }
+    assert_eq!(alice.write(world, file, 0, b"x"), NtStatus::FILE_CLOSED);
+    assert_eq!(ask(world, &mut root, UsageKind::Files, "", "alice", 3).unwrap(), files[1..]);
+    world.close_all();
+    world.assert_empty();
 }
 
 #[test]

@@ -20,8 +20,16 @@ open_enum! {
         INVALID_LEVEL = 124,
         /// There is more: call again with the resume handle.
         MORE_DATA = 234,
+        /// There is no such user.
+        USER_NOT_FOUND = 2221,
         /// There is no such share.
         NET_NAME_NOT_FOUND = 2310,
+        /// Nobody is logged on from that machine.
+        CLIENT_NAME_NOT_FOUND = 2312,
+        /// Nothing of that number is open.
+        FILE_ID_NOT_FOUND = 2314,
+        /// That is no name of a machine.
+        INVALID_COMPUTER = 2351,
     }
 }
 

@@ -127,6 +127,7 @@ fn home(plan: &Plan, share: &Share) -> Result<usize> {
 fn share_config(plan: &Plan, share: &Share, storage: Arc<dyn Storage>) -> ShareConfig {
     let mut config = ShareConfig::new(&share.name, storage);
     config.comment.clone_from(&share.comment);
+    config.path = shown_path(plan, share);
     config.read_only = share.read_only;
     config.encrypt = share.encrypt;
     config.compress = share.compress;
@@ -140,6 +141,14 @@ fn share_config(plan: &Plan, share: &Share, storage: Arc<dyn Storage>) -> ShareC
         users => Access::List(users.to_vec()),
     };
     config
+}
+
+/// Where the files of a share are, as administrators see it: in the form of Windows.
+fn shown_path(plan: &Plan, share: &Share) -> String {
+    let source = home(plan, share).ok().and_then(|home| plan.shares.get(home)).map(|home| &home.source);
+    let Some(Source::Folder(path)) = source else { return String::new() };
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    format!("C:{}", path.to_string_lossy().replace('/', "\\"))
 }
 
 #[cfg(target_os = "linux")]

@@ -12,7 +12,10 @@ use crate::wire::{DecodeError, Guid, Utf16};
 
 pub use server::{RemoteTodResponse, ServerGetInfoResponse, ServerInfo, ServerType, TimeOfDay};
 pub use share::{Share, ShareEnumResponse, ShareGetInfoResponse, ShareInfoFlags, ShareKind};
-pub use usage::{UsageKind, UsageResponse};
+pub use usage::{
+    ConnectionInfo, FileCloseResponse, FileInfo, FilePermissions, SessionInfo, SessionUserFlags, UsageInfo,
+    UsageKind, UsageResponse,
+};
 
 /// The interface, `4b324fc8-1670-01d3-1278-5a47bf6ee188` version 3.0.
 pub const INTERFACE: SyntaxId = SyntaxId {
@@ -30,6 +33,8 @@ pub const PIPE: &str = "srvsvc";
 pub const CONNECTION_ENUM: u16 = 8;
 /// NetrFileEnum, [MS-SRVS] 3.1.4.2.
 pub const FILE_ENUM: u16 = 9;
+/// NetrFileClose, [MS-SRVS] 3.1.4.4.
+pub const FILE_CLOSE: u16 = 11;
 /// NetrSessionEnum, [MS-SRVS] 3.1.4.5.
 pub const SESSION_ENUM: u16 = 12;
 /// NetrShareEnum, [MS-SRVS] 3.1.4.8.
@@ -89,6 +94,13 @@ pub enum SrvsvcRequest<'m> {
         /// The server that the client means.
         server: Option<Utf16<'m>>,
     },
+    /// Close something that is open.
+    FileClose {
+        /// The server that the client means.
+        server: Option<Utf16<'m>>,
+        /// Its number, as NetrFileEnum gives it.
+        id: u32,
+    },
     /// List connections, open files or sessions.
     Usage {
         /// Of what.
@@ -117,6 +129,7 @@ impl<'m> SrvsvcRequest<'m> {
             Self::ShareGetInfo { .. } => SHARE_GET_INFO,
             Self::ServerGetInfo { .. } => SERVER_GET_INFO,
             Self::RemoteTod { .. } => REMOTE_TOD,
+            Self::FileClose { .. } => FILE_CLOSE,
             Self::Usage { kind, .. } => kind.opnum(),
         }
     }
@@ -135,7 +148,7 @@ impl<'m> SrvsvcRequest<'m> {
                 w.string(share);
                 w.u32(level);
             }
-            Self::ServerGetInfo { server, level } => {
+            Self::ServerGetInfo { server, level } | Self::FileClose { server, id: level } => {
                 w.unique_string(server);
                 w.u32(level);
             }
@@ -171,6 +184,7 @@ impl<'m> SrvsvcRequest<'m> {
                 Self::ShareGetInfo { server: r.unique_string()?, share: r.string()?, level: r.u32()? }
             }
             SERVER_GET_INFO => Self::ServerGetInfo { server: r.unique_string()?, level: r.u32()? },
+            FILE_CLOSE => Self::FileClose { server: r.unique_string()?, id: r.u32()? },
             REMOTE_TOD => Self::RemoteTod { server: r.unique_string()? },
             _ => {
                 let Some(kind) = UsageKind::of(opnum) else { return Ok(None) };

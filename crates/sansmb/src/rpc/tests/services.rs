@@ -14,7 +14,10 @@ use lsarpc::{
     AccountKind, LookupLevel, LsaRequest, ObjectAttributes, PolicyAccess, PolicyClass, PolicyHandle,
     PolicyInformation, ReferencedDomain, TranslatedName, TranslatedSid,
 };
-use srvsvc::{NetStatus, SrvsvcRequest, UsageKind};
+use srvsvc::{
+    ConnectionInfo, FileInfo, FilePermissions, NetStatus, SessionInfo, SessionUserFlags, ShareKind,
+    SrvsvcRequest, UsageInfo, UsageKind, UsageResponse,
+};
 use wkssvc::WkssvcRequest;
 
 /// Everything that can be read from a stub.
@@ -59,6 +62,57 @@ fn known<'m, T: Debug + PartialEq>(
 }
 
 #[test]
+fn lists_of_usage_round_trip_in_all_levels() {
+    let (client, user) = (Utf16Buf::new("machine"), Utf16Buf::new("alice"));
+    let (client, user) = (client.as_utf16(), user.as_utf16());
+    let connection = ConnectionInfo {
+        id: 1,
+        kind: ShareKind::DISK_TREE,
+        opens: 2,
+        users: 1,
+        seconds: 3,
+        user,
+        net_name: client,
+    };
+    let file = FileInfo { id: 1, permissions: FilePermissions::READ, locks: 2, path: client, user };
+    let session = SessionInfo {
+        client,
+        user,
+        opens: 1,
+        seconds: 2,
+        idle: 3,
+        flags: SessionUserFlags::GUEST,
+        client_type: user,
+        transport: client,
+    };
+    let all = [
+        (1, UsageInfo::Connection(connection)),
+        (0, UsageInfo::Connection(ConnectionInfo { id: 1, ..Default::default() })),
+        (3, UsageInfo::File(file)),
+        (2, UsageInfo::File(FileInfo { id: 1, ..Default::default() })),
+        (502, UsageInfo::Session(session)),
+        (2, UsageInfo::Session(SessionInfo { transport: Utf16::default(), ..session })),
+        (0, UsageInfo::Session(SessionInfo { client, ..Default::default() })),
+        (10, UsageInfo::Session(SessionInfo { client, user, seconds: 2, idle: 3, ..Default::default() })),
+    ];
+    for (level, info) in all {
+        let kind = match info {
+            UsageInfo::Connection(_) => UsageKind::Connections,
+            UsageInfo::File(_) => UsageKind::Files,
+            UsageInfo::Session(_) => UsageKind::Sessions,
+        };
+        let list = vec![info; 3];
+        let status = NetStatus::MORE_DATA;
+        let response = UsageResponse { kind, level, list, total_entries: 9, resume_handle: Some(3), status };
+        assert_eq!(UsageResponse::decode(kind, &response.encode()), Ok(response));
+        let refused = UsageResponse::refused(kind, level, NetStatus::ACCESS_DENIED);
+        assert_eq!(UsageResponse::decode(kind, &refused.encode()), Ok(refused));
+    }
+    let unknown = UsageResponse::refused(UsageKind::Files, 7, NetStatus::INVALID_LEVEL);
+    assert_eq!(UsageResponse::decode(UsageKind::Files, &unknown.encode()), Ok(unknown));
+}
+
+#[test]
 fn requests_round_trip() {
     let text = Utf16Buf::new("\\\\server");
     let server = Some(text.as_utf16());
@@ -70,6 +124,7 @@ fn requests_round_trip() {
         SrvsvcRequest::ShareGetInfo { server, share: text.as_utf16(), level: 1 },
         SrvsvcRequest::ServerGetInfo { server, level: 101 },
         SrvsvcRequest::RemoteTod { server },
+        SrvsvcRequest::FileClose { server, id: 7 },
     ];
     for kind in [UsageKind::Connections, UsageKind::Files, UsageKind::Sessions] {
         let user = server.filter(|_| kind != UsageKind::Connections);
