@@ -61,18 +61,10 @@ mod tests {
 
     use super::{super::pool::Pool, *};
 
-    struct Held(Lane);
-
-    impl AsRef<Lane> for Held {
-        fn as_ref(&self) -> &Lane {
-            &self.0
-        }
-    }
-
     #[test]
     fn work_of_a_lane_is_done_in_order_whatever_others_do() {
         let pool = Pool::new(3);
-        let lanes = [(); 5].map(|()| Arc::new(Held(Lane::default())));
+        let lanes = [(); 5].map(|()| Arc::<Lane>::default());
         let (done, results) = mpsc::channel();
         for n in 0..1000_u32 {
             let done = done.clone();

@@ -253,7 +253,7 @@ impl Storage for LocalDir {
                 Ok(node) if data.len() >= LARGE_WRITE => {
                     let inner = Arc::clone(inner);
                     let work = move || done(settle(inner.attempt(&job, Scan::Any)));
-                    self.pool.spawn_in(&node, Box::new(work));
+                    self.pool.spawn_in(node.writes(), Box::new(work));
                 }
                 _ => done(settle(inner.attempt(&job, Scan::Any))),
             },

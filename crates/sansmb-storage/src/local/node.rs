@@ -3,7 +3,7 @@
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -37,7 +37,7 @@ pub(super) struct Node {
     /// A [`Cache`].
     cache: AtomicU8,
     /// Large writes.
-    writes: Lane,
+    writes: OnceLock<Arc<Lane>>,
     /// For a named stream.
     stream: Option<StreamOf>,
 }
@@ -69,13 +69,13 @@ pub(super) enum Listing {
     Ended,
 }
 
-impl AsRef<Lane> for Node {
-    fn as_ref(&self) -> &Lane {
-        &self.writes
-    }
-}
-
 impl Node {
+    /// Where its large writes wait for their turn. It is not kept in the node, which it would keep open for a
+    /// moment after the last of them.
+    pub(super) fn writes(&self) -> &Arc<Lane> {
+        self.writes.get_or_init(Arc::default)
+    }
+
     pub(super) fn new(fd: OwnedFd, stat: &Stat, path_only: bool, path: Vec<u8>) -> Self {
         Self {
             fd,
@@ -85,7 +85,7 @@ impl Node {
             path: Mutex::new(path.into()),
             listing: Mutex::default(),
             cache: AtomicU8::new(Cache::Asked as u8),
-            writes: Lane::default(),
+            writes: OnceLock::new(),
             stream: None,
         }
     }

@@ -61,8 +61,8 @@ impl Pool {
     }
 
     /// [`Pool::spawn`], after what was spawned in this lane before.
-    pub(super) fn spawn_in<T: AsRef<Lane> + Send + Sync + 'static>(&self, lane: &Arc<T>, work: Work) {
-        if (**lane).as_ref().push(work) {
+    pub(super) fn spawn_in(&self, lane: &Arc<Lane>, work: Work) {
+        if lane.push(work) {
             self.shared.run_lane(Arc::clone(lane));
         }
     }
@@ -105,11 +105,11 @@ impl Workers {
         }
     }
 
-    fn run_lane<T: AsRef<Lane> + Send + Sync + 'static>(self: &Arc<Self>, lane: Arc<T>) {
+    fn run_lane(self: &Arc<Self>, lane: Arc<Lane>) {
         let shared = Arc::clone(self);
         self.spawn(Box::new(move || {
             let wanted = || !lock(&shared.state).queue.is_empty();
-            if (*lane).as_ref().run(wanted) {
+            if lane.run(wanted) {
                 shared.run_lane(lane);
             }
         }));

@@ -424,6 +424,22 @@ fn full_disk() {
 }
 
 #[test]
+fn a_file_is_closed_with_its_handle_right_after_a_large_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let s = LocalDir::open(dir.path(), LocalOptions::default()).unwrap();
+    for round in 0..200 {
+        let handle = create(&s, "file");
+        write(&s, handle, 0, &[1; 1 << 20]);
+        close(&s, handle);
+        let mut descriptors = fs::read_dir("/proc/self/fd").unwrap();
+        let open = descriptors.any(|it| fs::read_link(it.unwrap().path()).is_ok_and(|to| to == path));
+        assert!(!open, "round {round}");
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
 fn full_memory() {
     let mut options = MemoryOptions::default();
     options.capacity = 256 * 1024;
