@@ -136,16 +136,16 @@ impl Reference {
         if disposition == CreateDisposition::OPEN || disposition == CreateDisposition::OVERWRITE {
             return self.answer(client, request, NtStatus::OBJECT_NAME_NOT_FOUND);
         }
-        self.files_made += 1;
-        let file = self.files_made;
-        self.files.insert(file, Vec::new());
-        self.names.insert(create.name, Name { file, doomed: false });
         // It had its own name when the file was looked for, and got another one meanwhile.
         if let Some(lease) = self.lease_asked(&creating)
             && !self.leases[&lease].delete_on_close
         {
             return self.answer(client, request, NtStatus::INVALID_PARAMETER);
         }
+        self.files_made += 1;
+        let file = self.files_made;
+        self.files.insert(file, Vec::new());
+        self.names.insert(create.name, Name { file, doomed: false });
         self.enter(&creating, file, CreateAction::CREATED);
     }
 
