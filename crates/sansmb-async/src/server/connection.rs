@@ -95,12 +95,12 @@ impl<R: Runtime> Connection<R> {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.inbox.attend(cx);
+        // What waits goes out before new work keeps the socket waiting.
+        self.transmit(cx);
         for _ in 0..ROUNDS {
-            // What waits goes out before new work keeps the socket waiting.
-            let waited = self.transmit(cx);
             let read = self.read(cx);
             let worked = self.work();
-            let wrote = self.transmit(cx) || waited;
+            let wrote = self.transmit(cx);
             if self.channel.is_finished() {
                 let _ = self.socket.shutdown();
                 return Poll::Ready(());
