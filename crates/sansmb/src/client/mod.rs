@@ -19,11 +19,10 @@ mod session;
 mod state;
 mod transfer;
 
-pub use crate::crypto::EncryptionPolicy;
+pub use crate::{conn::Payload, crypto::EncryptionPolicy};
 pub use binding::SharedSession;
 pub use config::{ClientConfig, CompressionPolicy};
 pub use event::{Agreement, CloseReason, Event, OpError, OpId, Outcome, Response};
-pub use send::Payload;
 pub use transfer::{Chunk, Transfer};
 
 use alloc::{

@@ -9,7 +9,7 @@ use super::{
     state::{Frame, Kind, Pending, Queued},
 };
 use crate::{
-    conn::{Compression, MessageBuffer},
+    conn::{Compression, Payload},
     crypto::sign_message,
     time::Now,
     wire::{
@@ -24,50 +24,6 @@ const SEAL_ROOM: usize = 4 + TRANSFORM_LEN;
 const ALIGNMENT: usize = 8;
 /// A connection that cannot encrypt what it has to ends.
 const UNSEALED: CloseReason = CloseReason::Violation("a request is too long to encrypt");
-
-/// A bulk payload that a client sends.
-#[derive(Debug, Clone)]
-pub enum Payload {
-    /// None.
-    Empty,
-    /// Bytes that somebody else holds too: sent from where they lie.
-    Shared(Bytes),
-    /// Memory of its own with room in front: headers and ciphers work in place.
-    Buffer(MessageBuffer),
-}
-
-impl Payload {
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Empty => &[],
-            Self::Shared(bytes) => bytes,
-            Self::Buffer(buffer) => buffer.payload(),
-        }
-    }
-
-    /// Length in bytes.
-    pub fn len(&self) -> usize {
-        self.as_slice().len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl From<Bytes> for Payload {
-    fn from(bytes: Bytes) -> Self {
-        Self::Shared(bytes)
-    }
-}
-
-impl From<MessageBuffer> for Payload {
-    fn from(buffer: MessageBuffer) -> Self {
-        Self::Buffer(buffer)
-    }
-}
 
 impl Client {
     /// Takes the members of one frame and sends them when there are credits for all of them.
@@ -224,7 +180,7 @@ impl Client {
         for member in frame.into_members() {
             let padded = member.header.next_command as usize;
             let padding = padded.saturating_sub(member.len());
-            self.append(&member.head, member.payload);
+            self.tx.append(&member.head, member.payload);
             self.tx.copy(&[0; ALIGNMENT][..padding]);
         }
     }
@@ -266,20 +222,7 @@ impl Client {
             }
             payload => {
                 self.tx.begin(len);
-                self.append(head, payload);
-            }
-        }
-    }
-
-    /// Appends a message to the frame that was begun: where its payload lies it stays.
-    fn append(&mut self, head: &[u8], payload: Payload) {
-        self.tx.copy(head);
-        match payload {
-            Payload::Empty => {}
-            Payload::Shared(bytes) => self.tx.share(bytes),
-            Payload::Buffer(buffer) => {
-                let (bytes, at) = buffer.into_parts();
-                self.tx.buffer(bytes, at);
+                self.tx.append(head, payload);
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes};
 
-use super::spare::Spares;
+use super::{Payload, spare::Spares};
 
 /// A segment at least this long travels on its own; a shorter one is copied next to its header,
 /// which costs less than one more entry of a vectored write.
@@ -73,6 +73,19 @@ impl Tx {
         } else {
             self.queued += len;
             self.queue.push_back(Segment::Buffer { bytes, at });
+        }
+    }
+
+    /// Appends a message to the frame that was begun: where its payload lies it stays.
+    pub fn append(&mut self, head: &[u8], payload: Payload) {
+        self.copy(head);
+        match payload {
+            Payload::Empty => {}
+            Payload::Shared(bytes) => self.share(bytes),
+            Payload::Buffer(buffer) => {
+                let (bytes, at) = buffer.into_parts();
+                self.buffer(bytes, at);
+            }
         }
     }
 

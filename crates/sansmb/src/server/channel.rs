@@ -14,12 +14,11 @@ use super::{
     config::ServerConfig,
     keys::{ChannelSession, Phase},
     negotiate::Negotiated,
-    reply::Data,
     token::{ConnId, RequestId},
 };
 use crate::{
     conn::{
-        Compression, CompressionError, CreditError, FrameError, MessageBuffer, Outstanding, Rx,
+        Compression, CompressionError, CreditError, FrameError, MessageBuffer, Outstanding, Payload, Rx,
         SequenceWindow, Tx,
     },
     crypto::{BadTag, EncryptionPolicy, PreauthHash, Signer, verify_message},
@@ -161,7 +160,7 @@ pub(super) struct Way {
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) head: Head,
-    pub(super) data: Data,
+    pub(super) data: Payload,
     pub(super) sign: Option<Arc<dyn Signer>>,
     /// Compress it where that is worth it.
     pub(super) compress: bool,
@@ -170,7 +169,7 @@ pub(super) struct Segment {
 impl Segment {
     /// A message that stands by itself: no data, no signature.
     pub(super) fn bare(head: Head) -> Self {
-        Self { head, data: Data::None, sign: None, compress: false }
+        Self { head, data: Payload::Empty, sign: None, compress: false }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::op::{self, Op};
 use crate::{
     auth::{Identity, SessionKey},
-    conn::MessageBuffer,
+    conn::{MessageBuffer, Payload},
     wire::{
         AccessMask, Body, Bulk, DecodeError, FileId, Head, NtStatus, ReadResponse, ShareCapabilities,
         ShareFlags, ShareType,
@@ -19,28 +19,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Reply<O> {
     pub(super) head: Head,
-    pub(super) data: Data,
+    pub(super) data: Payload,
     pub(super) status: NtStatus,
     pub(super) opened: Option<FileId>,
     op: PhantomData<fn() -> O>,
-}
-
-/// A payload that follows a message's head.
-#[derive(Debug)]
-pub(super) enum Data {
-    None,
-    Shared(Bytes),
-    Buffer(MessageBuffer),
-}
-
-impl Data {
-    pub(super) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::None => &[],
-            Self::Shared(bytes) => bytes,
-            Self::Buffer(buffer) => buffer.payload(),
-        }
-    }
 }
 
 impl<O: Op> Reply<O> {
@@ -60,7 +42,7 @@ impl<O: Op> Reply<O> {
 
     fn headless(opened: Option<FileId>) -> Self {
         let head = Head::blank();
-        Self { head, data: Data::None, status: NtStatus::SUCCESS, opened, op: PhantomData }
+        Self { head, data: Payload::Empty, status: NtStatus::SUCCESS, opened, op: PhantomData }
     }
 }
 
@@ -68,14 +50,14 @@ impl Reply<op::Read> {
     /// Data that somebody else holds too: it is sent from where it lies.
     pub fn shared(data: Bytes) -> Self {
         let mut reply = Self::bulk(data.len());
-        reply.data = Data::Shared(data);
+        reply.data = Payload::Shared(data);
         reply
     }
 
     /// Data in memory of its own: the headers are written in front of it.
     pub fn buffer(data: MessageBuffer) -> Self {
         let mut reply = Self::bulk(data.len());
-        reply.data = Data::Buffer(data);
+        reply.data = Payload::Buffer(data);
         reply
     }
 

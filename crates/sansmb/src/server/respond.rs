@@ -5,10 +5,11 @@ use alloc::{sync::Arc, vec::Vec};
 use super::{
     channel::{Channel, CloseReason, InFlight, Previous, Segment},
     op::Op,
-    reply::{Data, Failure, Reply},
+    reply::{Failure, Reply},
     token::{Gone, RequestId, Token},
 };
 use crate::{
+    conn::Payload,
     crypto::{Signer, sign_message},
     wire::{
         Body, Command, Dialect, ErrorResponse, FileId, Flags, Head, Header, NtStatus, SessionId,
@@ -98,7 +99,7 @@ impl Channel {
     }
 
     pub(super) fn fail(&mut self, id: RequestId, failure: &Failure) {
-        self.answer(id, failure.status, error_message(&failure.data), Data::None, None);
+        self.answer(id, failure.status, error_message(&failure.data), Payload::Empty, None);
     }
 
     /// Answers `id` with a message whose header is still blank.
@@ -107,7 +108,7 @@ impl Channel {
         id: RequestId,
         status: NtStatus,
         mut head: Head,
-        data: Data,
+        data: Payload,
         opened: Option<FileId>,
     ) {
         let Some(request) = self.in_flight.remove(id.serial) else { return };
@@ -268,21 +269,8 @@ impl Channel {
         self.tx.begin(total);
         for segment in segments {
             let len = segment.len();
-            self.append(&segment.head, segment.data);
+            self.tx.append(&segment.head, segment.data);
             self.tx.copy(&[0; ALIGNMENT][..len.next_multiple_of(ALIGNMENT) - len]);
-        }
-    }
-
-    /// Appends a message to the frame that was begun: where its data lie they stay.
-    fn append(&mut self, head: &[u8], data: Data) {
-        self.tx.copy(head);
-        match data {
-            Data::None => {}
-            Data::Shared(data) => self.tx.share(data),
-            Data::Buffer(buffer) => {
-                let (bytes, at) = buffer.into_parts();
-                self.tx.buffer(bytes, at);
-            }
         }
     }
 
@@ -300,7 +288,7 @@ impl Channel {
         let len = segment.len();
         let head = &segment.head;
         match segment.data {
-            Data::Buffer(buffer) => {
+            Payload::Buffer(buffer) => {
                 // The headroom holds every head that goes before a payload.
                 if let Some((message, start)) = buffer.prepend(head) {
                     self.emit_contiguous(message, start, encrypted);
@@ -315,7 +303,7 @@ impl Channel {
             }
             data => {
                 self.tx.begin(len);
-                self.append(head, data);
+                self.tx.append(head, data);
             }
         }
     }
