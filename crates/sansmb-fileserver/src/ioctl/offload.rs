@@ -113,28 +113,28 @@ impl FileServer {
         if size as usize != OffloadRead::FIXED_LEN || !are_sectors(&[file_offset, copy_length]) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        let end = file_offset.checked_add(copy_length).ok_or(NtStatus::INVALID_PARAMETER)?;
-        if copy_length == 0 {
-            return Ok(wish);
-        }
-        self.check_offloadable(id, NtStatus::OFFLOAD_READ_FILE_NOT_SUPPORTED)?;
-        if end > MAX_OFFSET {
-            return Err(NtStatus::INVALID_PARAMETER);
-        }
-        if !self.may_access(id, file_offset, copy_length, false) {
-            return Err(NtStatus::FILE_LOCK_CONFLICT);
-        }
+        self.check_offloadable(id, file_offset, copy_length, false)?;
         Ok(wish)
     }
 
-    /// What both ask of a file before it is looked at.
-    fn check_offloadable(&self, id: OpenId, unfit: NtStatus) -> Result<(), NtStatus> {
+    /// What both ask of a file and of the range in it before it is looked at.
+    fn check_offloadable(&self, id: OpenId, offset: u64, length: u64, write: bool) -> Result<(), NtStatus> {
+        let end = offset.checked_add(length).ok_or(NtStatus::INVALID_PARAMETER)?;
+        if length == 0 {
+            return Ok(());
+        }
         let file = self.file(id).ok_or(NtStatus::FILE_CLOSED)?;
         if file.directory {
-            return Err(unfit);
+            return Err(unfit(write));
         }
         if self.nodes.is_doomed(&file.key()) {
             return Err(NtStatus::FILE_DELETED);
+        }
+        if end > MAX_OFFSET {
+            return Err(NtStatus::INVALID_PARAMETER);
+        }
+        if !self.may_access(id, offset, length, write) {
+            return Err(NtStatus::FILE_LOCK_CONFLICT);
         }
         Ok(())
     }
@@ -171,16 +171,9 @@ impl FileServer {
         {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        let end = file_offset.checked_add(copy_length).ok_or(NtStatus::INVALID_PARAMETER)?;
+        self.check_offloadable(id, file_offset, copy_length, true)?;
         if copy_length == 0 {
             return Ok(None);
-        }
-        self.check_offloadable(id, NtStatus::OFFLOAD_WRITE_FILE_NOT_SUPPORTED)?;
-        if end > MAX_OFFSET {
-            return Err(NtStatus::INVALID_PARAMETER);
-        }
-        if !self.may_access(id, file_offset, copy_length, true) {
-            return Err(NtStatus::FILE_LOCK_CONFLICT);
         }
         let mut wish = Wish {
             to: file_offset,
@@ -246,8 +239,7 @@ impl FileServer {
                 self.offload_next(id, offloading);
             }
             Stage::Target(wish) => {
-                let status = fit(&metadata, wish.to, NtStatus::OFFLOAD_WRITE_FILE_NOT_SUPPORTED);
-                if let Err(status) = status {
+                if let Err(status) = fit(&metadata, wish.to, true) {
                     return self.offload_over(*offloading, status);
                 }
                 let Offloading { token, echo, .. } = *offloading;
@@ -266,7 +258,7 @@ impl FileServer {
         version: u64,
         metadata: &Metadata,
     ) -> Result<Vec<u8>, NtStatus> {
-        fit(metadata, wish.file_offset, NtStatus::OFFLOAD_READ_FILE_NOT_SUPPORTED)?;
+        fit(metadata, wish.file_offset, false)?;
         let there = metadata.length - wish.file_offset;
         let length = wish.copy_length.min(there.next_multiple_of(UNIT));
         let named_range = Named {
@@ -341,15 +333,20 @@ impl Wish {
 }
 
 /// What both ask of a file once it is known.
-fn fit(metadata: &Metadata, offset: u64, unfit: NtStatus) -> Result<(), NtStatus> {
+fn fit(metadata: &Metadata, offset: u64, write: bool) -> Result<(), NtStatus> {
     if metadata.attributes.intersects(FileAttributes::SPARSE_FILE | FileAttributes::COMPRESSED) {
-        return Err(unfit);
+        return Err(unfit(write));
     }
     // [MS-FSCC] 2.3.42: it has no whole sector.
     if metadata.length < UNIT {
         return Err(NtStatus::INVALID_PARAMETER);
     }
     if offset >= metadata.length { Err(NtStatus::END_OF_FILE) } else { Ok(()) }
+}
+
+/// The file is of a kind that is not offloaded.
+fn unfit(write: bool) -> NtStatus {
+    if write { NtStatus::OFFLOAD_WRITE_FILE_NOT_SUPPORTED } else { NtStatus::OFFLOAD_READ_FILE_NOT_SUPPORTED }
 }
 
 fn are_sectors(numbers: &[u64]) -> bool {
