@@ -18,7 +18,7 @@ use std::{fmt::Debug, sync::Arc};
 pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_attributes, packed_size};
 pub use integrity::Integrity;
 pub use object_id::ObjectIdJob;
-pub use quota::{NO_QUOTA, Quota, QuotaChange, QuotaControl, QuotaJob, QuotaLimits};
+pub use quota::{NO_QUOTA, QUOTA_FILE, Quota, QuotaChange, QuotaControl, QuotaJob, QuotaLimits};
 
 use bytes::Bytes;
 use sansmb::{
@@ -254,8 +254,8 @@ pub enum Job {
         handle: Handle,
     },
     /// Appends up to `length` bytes from `offset` on to `into`. Ends with [`Done::Read`]; at or
-    /// after the end of the file with nothing appended. Where it is [`LARGE`](sansmb::conn::LARGE) or more
-    /// there may be less room than that in `into`, which a driver may replace by memory that was used before.
+    /// after the end of the file with nothing appended. There may be
+    /// less room than that in `into`, which a driver may replace by memory that was used before.
     Read {
         /// Which file.
         handle: Handle,

@@ -96,17 +96,11 @@ impl FileServer {
 }
 
 fn derived(file: &FileOpen) -> ObjectIdBuffer {
-    let guid = |low: u64, high: u64| {
-        let mut bytes = [0; 16];
-        let all = low.to_le_bytes().into_iter().chain(high.to_le_bytes());
-        bytes.iter_mut().zip(all).for_each(|(to, from)| *to = from);
-        Guid(bytes)
-    };
-    let object_id = guid(file.node.volume, file.node.file);
+    let object_id = Guid::of(file.node.volume, file.node.file);
     ObjectIdBuffer {
         object_id,
-        birth_volume_id: guid(file.share.traits.serial.into(), 0),
+        birth_volume_id: Guid::of(file.share.traits.serial.into(), 0),
         birth_object_id: object_id,
-        domain_id: Guid([0; 16]),
+        domain_id: Guid::default(),
     }
 }

@@ -2,22 +2,23 @@
 
 use sansmb::wire::{CreateDisposition, CreateOptions, CreateRequest, NtStatus};
 
-use crate::{shares::Share, storage::SharePath, text::same_name};
-
-/// Its directory and its name. Nothing else has a path with colons in it.
-const PATH: [&str; 2] = ["$Extend", "$Quota:$Q:$INDEX_ALLOCATION"];
+use crate::{
+    shares::Share,
+    storage::{QUOTA_FILE, SharePath},
+    text::same_name,
+};
 
 /// Its path, if that is what a client means by a name.
 pub(crate) fn path_of(name: &str) -> Option<SharePath> {
     let (directory, file) = name.split_once('\\')?;
-    let [known_directory, known_file] = PATH;
+    let [known_directory, known_file] = QUOTA_FILE;
     (same_name(directory, known_directory) && same_name(file, known_file))
-        .then(|| SharePath(PATH.iter().map(|&name| name.into()).collect()))
+        .then(|| SharePath(QUOTA_FILE.iter().map(|&name| name.into()).collect()))
 }
 
 /// Whether a path is that of the quota file.
 pub(crate) fn is_at(path: &SharePath) -> bool {
-    path.0.iter().map(|name| &**name).eq(PATH)
+    path.0.iter().map(|name| &**name).eq(QUOTA_FILE)
 }
 
 /// Whether a CREATE can have it.

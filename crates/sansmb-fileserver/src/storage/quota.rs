@@ -4,6 +4,8 @@ use std::ops::Bound;
 
 use sansmb::wire::{FileTime, dtyp::Sid, fscc::FsControlFlags};
 
+/// The quota file's directory and its name, [MS-FSA] 2.1.5.1 phase 7. Nothing else has a path with colons in it.
+pub const QUOTA_FILE: [&str; 2] = ["$Extend", "$Quota:$Q:$INDEX_ALLOCATION"];
 /// As a threshold or a limit: there is none.
 pub const NO_QUOTA: u64 = u64::MAX;
 
@@ -67,8 +69,8 @@ pub struct QuotaChange {
 #[non_exhaustive]
 pub enum QuotaJob {
     /// Opens the quota file, which is always there and which no directory lists. Its attributes say that it
-    /// is a directory; it holds neither data nor entries. Its path is `$Extend` and
-    /// `$Quota:$Q:$INDEX_ALLOCATION`. Ends with [`Done::Opened`](super::Done::Opened).
+    /// is a directory; it holds neither data nor entries. Its path is
+    /// [`QUOTA_FILE`]. Ends with [`Done::Opened`](super::Done::Opened).
     Open,
     /// How they are used. Ends with [`Done::QuotaControl`](super::Done::QuotaControl).
     Control,

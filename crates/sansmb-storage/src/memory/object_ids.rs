@@ -42,10 +42,10 @@ impl ObjectIds {
         let mut ids = lock(&self.0);
         loop {
             ids.next += 1;
-            let object_id = guid(volume, ids.next);
+            let object_id = Guid::of(volume, ids.next);
             if !ids.taken.contains(&object_id) {
                 drop(ids);
-                let birth_volume_id = guid(volume, 0);
+                let birth_volume_id = Guid::of(volume, 0);
                 let told = ObjectIdBuffer {
                     object_id,
                     birth_volume_id,
@@ -72,10 +72,6 @@ impl Drop for ObjectId {
         lock(&self.all.0).taken.remove(&self.told.object_id);
         self.usage.give_back(SIZE);
     }
-}
-
-fn guid(low: u64, high: u64) -> Guid {
-    Guid((u128::from(high) << 64 | u128::from(low)).to_le_bytes())
 }
 
 impl Memory {

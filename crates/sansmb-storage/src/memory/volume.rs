@@ -6,7 +6,7 @@ use sansmb::wire::{
     AccessMask, FileAttributes, FileTime, NtStatus, Structure,
     dtyp::{Ace, AceFlags, Acl, SecurityDescriptor, SecurityDescriptorControl, Sid},
 };
-use sansmb_fileserver::storage::{Assigned, Done, Outcome, QuotaJob, Rights, SharePath, Space};
+use sansmb_fileserver::storage::{Assigned, Done, Outcome, QUOTA_FILE, QuotaJob, Rights, SharePath, Space};
 
 use super::{
     Memory,
@@ -64,7 +64,7 @@ impl Memory {
     fn open_quota_file(&self) -> Done {
         let inode = Arc::clone(&self.quota_file);
         let (metadata, security) = (inode.metadata(self.volume), inode.security());
-        let path = ["$Extend", "$Quota:$Q:$INDEX_ALLOCATION"].map(Arc::from);
+        let path = QUOTA_FILE.map(Arc::from);
         let rights = Rights::default();
         let opened = Opened { inode, link: None, stream: None, rights, position: Mutex::default() };
         let handle = self.opened.insert(Arc::new(opened));
