@@ -1,7 +1,7 @@
 //! READ, WRITE and FLUSH.
 
 use sansmb::{
-    conn::{LARGE, MessageBuffer},
+    conn::MessageBuffer,
     server::{Reply, Request, Token, op},
     wire::{
         AccessMask, CompletionFilter, CreateOptions, EmptyBody, NtStatus, WriteFlags, WriteResponse,
@@ -58,7 +58,8 @@ impl FileServer {
         if !self.may_access(id, offset, length.into(), false) {
             return self.fail(token, NtStatus::FILE_LOCK_CONFLICT);
         }
-        let into = MessageBuffer::with_capacity((length as usize).min(LARGE));
+        // The driver may lend memory that was used before, and a storage makes the room that it needs.
+        let into = MessageBuffer::with_capacity(0);
         self.job_on(
             id,
             |file| Job::Read { handle: file.handle, offset, length, into },

@@ -110,7 +110,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Lends large reads the memory that earlier answers on `channel` have left.
+    /// Lends reads the memory that earlier answers on `channel` have left.
     pub(crate) fn lend(&mut self, channel: &mut Channel) {
         for todo in &mut self.todo {
             if let ToDo::Action(Action::Job { job: Job::Read { length, into, .. }, .. }) = todo
