@@ -24,6 +24,7 @@ macro_rules! runtime_conformance {
             streams_64_mib_both_ways_at_once
             echoes_pieces_of_odd_sizes
             says_would_block_and_wakes_when_that_is_over
+            finds_room_without_waiting_for_it
             wakes_a_reader_that_waits
             sleeps_as_long_as_asked
             a_timer_and_a_socket_race

@@ -14,7 +14,7 @@ use crate::{
     opens::{Object, OpenId},
     server::{FileServer, nothing},
     storage::{Done, Job, Outcome},
-    task::{Append, Step},
+    task::{Append, Reading, Step},
 };
 
 /// The last byte of a file, [MS-FSA] 2.1.5.3: offsets are signed there.
@@ -63,19 +63,15 @@ impl FileServer {
         self.job_on(
             id,
             |file| Job::Read { handle: file.handle, offset, length, into },
-            Step::Read { token, offset, minimum },
+            Step::Read(Reading { token, offset, length, minimum, got: 0 }),
         );
     }
 
-    pub(crate) fn read_done(
-        &mut self,
-        id: OpenId,
-        token: Token<op::Read>,
-        offset: u64,
-        minimum: u32,
-        outcome: Outcome,
-    ) {
+    pub(crate) fn read_done(&mut self, id: OpenId, reading: Reading, outcome: Outcome) {
+        let (offset, minimum, got) = (reading.offset, reading.minimum, reading.got);
         let result = match outcome {
+            // A storage that reads nothing at all would be asked for ever.
+            Ok(Done::ReadPart(into)) if into.len() > got => return self.read_on(id, reading, into),
             Ok(Done::Read(data)) if data.is_empty() || data.len() < minimum as usize => {
                 Err(NtStatus::END_OF_FILE.into())
             }
@@ -88,7 +84,19 @@ impl FileServer {
             Ok(_) => Err(NtStatus::INTERNAL_ERROR.into()),
             Err(status) => Err(status.into()),
         };
-        self.respond(token, result);
+        self.respond(reading.token, result);
+    }
+
+    /// Asks for the rest of what was read in part.
+    fn read_on(&mut self, id: OpenId, reading: Reading, into: MessageBuffer) {
+        let got = into.len();
+        let offset = reading.offset.saturating_add(got as u64);
+        let length = reading.length.saturating_sub(got as u32);
+        self.job_on(
+            id,
+            |file| Job::Read { handle: file.handle, offset, length, into },
+            Step::Read(Reading { got, ..reading }),
+        );
     }
 
     /// [MS-SMB2] 3.3.5.13 and [MS-FSA] 2.1.5.4.

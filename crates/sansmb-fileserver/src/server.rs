@@ -319,7 +319,7 @@ impl FileServer {
             Step::Create(creating) => self.create_step(creating, outcome),
             Step::Identify(creating, metadata) => self.identified(creating, *metadata, outcome),
             Step::Reconnect { token } => self.reconnected(open, token, outcome),
-            Step::Read { token, offset, minimum } => self.read_done(open, token, offset, minimum, outcome),
+            Step::Read(reading) => self.read_done(open, reading, outcome),
             Step::Write { token, length } => self.write_done(open, token, length, outcome),
             Step::AppendLength(append) => self.append_length(append, outcome),
             Step::AppendWrite { token, length } => self.append_done(open, token, length, outcome),

@@ -255,7 +255,11 @@ pub enum Job {
     },
     /// Appends up to `length` bytes from `offset` on to `into`. Ends with [`Done::Read`]; at or
     /// after the end of the file with nothing appended. There may be
-    /// less room than that in `into`, which a driver may replace by memory that was used before.
+    /// less room than that in `into`, which a driver may replace by memory that was used before while it is empty.
+    ///
+    /// A storage that reads in the thread of the caller may end it with [`Done::ReadPart`] after a part: then the rest
+    /// is asked for once the driver has sent what it could, so that much data is not read while a client waits for
+    /// what lies there already.
     Read {
         /// Which file.
         handle: Handle,
@@ -540,6 +544,8 @@ pub enum Done {
     Reparse(Bytes),
     /// See [`Job::Read`].
     Read(MessageBuffer),
+    /// See [`Job::Read`]: at least one byte was appended, and the rest is to be asked for.
+    ReadPart(MessageBuffer),
     /// See [`ObjectIdJob`].
     ObjectId(ObjectIdBuffer),
     /// See [`Job::Integrity`].

@@ -53,11 +53,7 @@ pub(crate) enum Step {
     Reconnect {
         token: Token<op::Create>,
     },
-    Read {
-        token: Token<op::Read>,
-        offset: u64,
-        minimum: u32,
-    },
+    Read(Reading),
     Write {
         token: Token<op::Write>,
         length: u32,
@@ -121,6 +117,18 @@ impl Step {
                 | Self::Trim(_)
         )
     }
+}
+
+/// A READ.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) token: Token<op::Read>,
+    pub(crate) offset: u64,
+    /// What the client asks for.
+    pub(crate) length: u32,
+    pub(crate) minimum: u32,
+    /// Bytes that were read before the job that is under way.
+    pub(crate) got: usize,
 }
 
 /// A write at the end of a file.

@@ -1,7 +1,7 @@
 //! Sockets of tokio.
 
 use std::{
-    io::{self, IoSlice, Read},
+    io::{self, IoSlice, Read, Write},
     net::{Shutdown, SocketAddr},
     task::{Context, Poll, ready},
     time::Duration,
@@ -58,7 +58,14 @@ impl Socket for TokioSocket {
     }
 
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(bufs)
+        // tokio does not learn that there is room again while the task works, and does not ask.
+        let write = || (&*SockRef::from(&self.0)).write_vectored(bufs);
+        match write() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.0.try_io(Interest::WRITABLE, write)
+            }
+            result => result,
+        }
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {

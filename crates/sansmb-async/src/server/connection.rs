@@ -99,7 +99,7 @@ impl<R: Runtime> Connection<R> {
         self.transmit(cx);
         for _ in 0..ROUNDS {
             let read = self.read(cx);
-            let worked = self.work();
+            let worked = self.work(cx);
             let wrote = self.transmit(cx);
             if self.channel.is_finished() {
                 let _ = self.socket.shutdown();
@@ -117,7 +117,7 @@ impl<R: Runtime> Connection<R> {
     }
 
     /// Mail, requests and completions; whether there were any.
-    fn work(&mut self) -> bool {
+    fn work(&mut self, cx: &mut Context<'_>) -> bool {
         let mut worked = false;
         loop {
             // What it has for itself is older.
@@ -130,14 +130,14 @@ impl<R: Runtime> Connection<R> {
                     Mail::Order(order) => {
                         if let Err(order) = self.channel.apply(order) {
                             self.shared.undelivered(self.conn, [order], &mut self.batch);
-                            self.carry_out();
+                            self.carry_out(cx);
                         }
                         self.hurry();
                     }
                     Mail::Response(response) if response.needs_sessions() => {
                         let now = self.now();
                         self.shared.deliver(response, &mut self.channel, now, &mut self.batch);
-                        self.carry_out();
+                        self.carry_out(cx);
                     }
                     Mail::Response(response) => response.deliver(&mut self.channel),
                 }
@@ -146,14 +146,14 @@ impl<R: Runtime> Connection<R> {
             if self.channel.has_inbound() {
                 let now = self.now();
                 self.shared.admit(&mut self.channel, now, &mut self.batch);
-                self.carry_out();
+                self.carry_out(cx);
                 self.channel.verify_claims();
                 busy = true;
             }
             if !self.done.is_empty() {
                 let now = self.now();
                 self.shared.complete(&mut self.done, now, &mut self.batch);
-                self.carry_out();
+                self.carry_out(cx);
                 busy = true;
             }
             if !busy {
@@ -177,8 +177,11 @@ impl<R: Runtime> Connection<R> {
         }
     }
 
-    fn carry_out(&mut self) {
-        self.batch.lend(&mut self.channel);
+    fn carry_out(&mut self, cx: &mut Context<'_>) {
+        if self.batch.lend(&mut self.channel) {
+            // The client need not wait for the whole of a long read to get what lies here already.
+            self.transmit(cx);
+        }
         self.shared.carry_out(&mut self.batch, Some((self.conn, &self.inbox)), &mut self.own);
     }
 

@@ -110,15 +110,21 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Lends reads the memory that earlier answers on `channel` have left.
-    pub(crate) fn lend(&mut self, channel: &mut Channel) {
+    /// Lends reads the memory that earlier answers on `channel` have left; whether one of them goes on with what it
+    /// read in part.
+    pub(crate) fn lend(&mut self, channel: &mut Channel) -> bool {
+        let mut goes_on = false;
         for todo in &mut self.todo {
-            if let ToDo::Action(Action::Job { job: Job::Read { length, into, .. }, .. }) = todo
-                && let Some(spare) = channel.spare_buffer(*length as usize)
-            {
+            let ToDo::Action(Action::Job { job: Job::Read { length, into, .. }, .. }) = todo else {
+                continue;
+            };
+            if !into.is_empty() {
+                goes_on = true;
+            } else if let Some(spare) = channel.spare_buffer(*length as usize) {
                 *into = spare;
             }
         }
+        goes_on
     }
 }
 

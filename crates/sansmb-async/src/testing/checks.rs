@@ -115,6 +115,35 @@ pub async fn says_would_block_and_wakes_when_that_is_over<R: Runtime>(rt: R) {
     assert_eq!(reader.await, sent + MIB);
 }
 
+/// Room that the other end makes while a task works is found by trying, without going back to the runtime first: a
+/// server reads a file in pieces and sends in between what is ready.
+pub async fn finds_room_without_waiting_for_it<R: Runtime>(rt: R) {
+    let listener = rt.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let mut far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let near = accept(&listener).await.unwrap();
+    let piece = pattern(MIB);
+    let sent = AtomicUsize::new(0);
+    let fill = || loop {
+        match near.try_write(&[IoSlice::new(&piece)]) {
+            Ok(n) => sent.fetch_add(n, Relaxed),
+            Err(e) => return assert_eq!(e.kind(), ErrorKind::WouldBlock),
+        };
+    };
+    // The runtime has told of all that there is to tell: the socket stays full.
+    while {
+        fill();
+        race(writable(&near), rt.sleep(Duration::from_millis(200))).await.is_ok()
+    } {}
+    let before = sent.load(Relaxed);
+    // All of it in one go of this task.
+    std::io::Read::read_exact(&mut far, &mut vec![0; before]).unwrap();
+    let clock = Clock::default();
+    while sent.load(Relaxed) == before {
+        assert!(elapsed(&clock) < 10_000, "it still would block");
+        fill();
+    }
+}
+
 /// A reader that waits before anything is sent wakes up, again and again.
 pub async fn wakes_a_reader_that_waits<R: Runtime>(rt: R) {
     let (near, far) = pair(&rt).await;

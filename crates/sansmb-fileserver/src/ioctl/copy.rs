@@ -220,6 +220,7 @@ impl FileServer {
         let Some(chunk) = copying.chunks.front().copied() else {
             return self.copy_over(id, *copying, NtStatus::INTERNAL_ERROR);
         };
+        let source = copying.source;
         match (copying.stage, outcome) {
             (Stage::Copy, Err(NtStatus::NOT_SUPPORTED)) => {
                 copying.stage = Stage::Read;
@@ -238,6 +239,14 @@ impl FileServer {
                     },
                     Step::Copy(copying),
                 );
+            }
+            (Stage::Read, Ok(Done::ReadPart(into))) if into.len() < chunk.length as usize => {
+                let Some(handle) = self.file(source).map(|file| file.handle) else {
+                    return self.copy_over(id, *copying, NtStatus::FILE_CLOSED);
+                };
+                let offset = chunk.source_offset.saturating_add(into.len() as u64);
+                let length = chunk.length.saturating_sub(into.len() as u32);
+                self.job_for(id, source, Job::Read { handle, offset, length, into }, Step::Copy(copying));
             }
             (Stage::Copy | Stage::Write, Ok(Done::Written(n))) if n == u64::from(chunk.length) => {
                 if copying.stage == Stage::Write {

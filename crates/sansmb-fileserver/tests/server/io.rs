@@ -1,6 +1,7 @@
 //! READ, WRITE, FLUSH and CLOSE.
 
-use sansmb::wire::*;
+use sansmb::{conn::MessageBuffer, wire::*};
+use sansmb_fileserver::storage::Done;
 
 use crate::common::{World, requests::*};
 
@@ -31,6 +32,41 @@ fn o10_reads_end_where_the_file_ends() {
     assert_eq!(client.status(&mut world, Command::READ, &request), NtStatus::INVALID_PARAMETER);
     request = ReadRequest { file_id: file, length: 1, channel: 1, ..Default::default() };
     assert_eq!(client.status(&mut world, Command::READ, &request), NtStatus::INVALID_PARAMETER);
+}
+
+/// A storage may read much in parts, and the file may end in any of them.
+#[test]
+fn a_read_in_parts_gives_one_answer() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.put(&mut world, "file", b"0123456789");
+    let file = client.open(&mut world, "file", open());
+    world.hold = true;
+    let part = |bytes: &[u8]| {
+        let mut into = MessageBuffer::with_capacity(10);
+        into.extend_from_slice(bytes);
+        into
+    };
+    let id = client.send_read(&mut world, file, 1, 8);
+    world.end_held(0, Ok(Done::ReadPart(part(b"123"))));
+    // A close waits for the parts.
+    let close = client.send_close(&mut world, file);
+    assert_eq!(world.held_names(), ["Read"]);
+    world.run_all();
+    assert_eq!(read_result(&client.answer(&mut world, id)), Ok(b"12345678".to_vec()));
+    assert_eq!(client.answer(&mut world, close).status(), NtStatus::SUCCESS);
+
+    world.hold = false;
+    let file = client.open(&mut world, "file", open());
+    world.hold = true;
+    let id = client.send_read(&mut world, file, 0, 8);
+    world.end_held(0, Ok(Done::ReadPart(part(b"0"))));
+    world.fail_held(0, NtStatus::IO_DEVICE_ERROR);
+    assert_eq!(read_result(&client.answer(&mut world, id)), Err(NtStatus::IO_DEVICE_ERROR));
+    let id = client.send_read(&mut world, file, 0, 8);
+    world.end_held(0, Ok(Done::ReadPart(part(b"0"))));
+    world.end_held(0, Ok(Done::ReadPart(part(b"0"))));
+    assert_eq!(client.answer(&mut world, id).status(), NtStatus::INTERNAL_ERROR, "it would go on for ever");
 }
 
 #[test]

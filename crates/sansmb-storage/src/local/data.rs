@@ -20,8 +20,8 @@ use super::{
 const MAX_OFFSET: u64 = i64::MAX as u64;
 /// How much is copied or zeroed at a time.
 const CHUNK: usize = 1 << 20;
-/// Reads up to this length zero their room first.
-const SMALL: u32 = 16 * 1024;
+/// How much is read before the caller may do something else: it can send meanwhile what was read before.
+const PIECE: u32 = 1 << 20;
 /// Types of file systems in memory, as fstatfs(2) gives them.
 const TMPFS: u32 = 0x0102_1994;
 const RAMFS: u32 = 0x8584_58f6;
@@ -34,71 +34,37 @@ pub(super) fn is_in_memory(fd: BorrowedFd<'_>) -> bool {
 }
 
 impl Node {
-    /// Reads where that cannot wait for a disk; gives the buffer back where it might.
+    /// Reads what is at hand without waiting for a disk, and of much no more than a [piece](PIECE). Where all of it or
+    /// the rest of it might have to wait, the buffer comes back with what was read.
     pub(super) fn read_cached(
-        &self,
-        offset: u64,
-        length: u32,
-        into: MessageBuffer,
-    ) -> Result<Outcome, MessageBuffer> {
-        let into = if length <= SMALL {
-            match self.read_small(offset, length, into) {
-                Err(into) if self.cache() == Cache::Everything => into,
-                result => return result,
-            }
-        } else if self.is_cached(offset, length) || self.cache() == Cache::Everything {
-            into
-        } else {
-            return Err(into);
-        };
-        Ok(self.read(offset, length, into))
-    }
-
-    /// Zeroing a little memory is cheaper than asking first what is in the cache.
-    fn read_small(
         &self,
         offset: u64,
         length: u32,
         mut into: MessageBuffer,
     ) -> Result<Outcome, MessageBuffer> {
         let before = into.len();
-        let complete = into.fill_with(|bytes| {
-            let start = bytes.len();
-            bytes.resize(start + length as usize, 0);
+        let piece = length.min(PIECE) as usize;
+        into.reserve(length as usize);
+        let mut waits = false;
+        into.append_with(piece, |room| {
             let mut got = 0;
-            while let Some(rest) = bytes.get_mut(start + got..).filter(|rest| !rest.is_empty()) {
+            while let Some(rest) = room.get_mut(got..).filter(|rest| !rest.is_empty()) {
                 match self.read_nowait(offset.saturating_add(got as u64), rest) {
                     Some(0) => break,
                     Some(more) => got += more,
-                    None => return false,
+                    None => {
+                        waits = true;
+                        break;
+                    }
                 }
             }
-            bytes.truncate(start + got);
-            true
+            got
         });
-        if complete {
-            return Ok(Ok(Done::Read(into)));
+        if waits {
+            return Err(into);
         }
-        into.truncate(before);
-        Err(into)
-    }
-
-    /// Looks at the first and the last byte: read-ahead and eviction work on long runs of pages, and
-    /// a wrong guess costs one wait and no error. To ask for all of it would need memory that is
-    /// initialised.
-    fn is_cached(&self, offset: u64, length: u32) -> bool {
-        let Some(last) = u64::from(length).checked_sub(1).and_then(|l| offset.checked_add(l)) else {
-            return true;
-        };
-        if last > MAX_OFFSET {
-            return true;
-        }
-        // Past the end of the file it is at hand too: there is nothing.
-        self.has_page(offset) && self.has_page(last)
-    }
-
-    fn has_page(&self, offset: u64) -> bool {
-        self.read_nowait(offset, &mut [0]).is_some()
+        let whole = piece == length as usize || into.len() - before < piece;
+        Ok(Ok(if whole { Done::Read(into) } else { Done::ReadPart(into) }))
     }
 
     /// Reads what is in the cache; nothing where it might wait, or where something is wrong: that the
@@ -107,15 +73,17 @@ impl Node {
         if offset > MAX_OFFSET {
             return Some(0);
         }
-        if self.cache() != Cache::Asked {
-            return None;
+        match self.cache() {
+            Cache::Asked => {}
+            Cache::Everything => return retry_on_intr(|| pread(self.fd(), &mut *into, offset)).ok(),
+            Cache::Unknown => return None,
         }
         match preadv2(self.fd(), &mut [IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
             Ok(got) => Some(got),
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 let memory = is_in_memory(self.fd());
                 self.set_cache(if memory { Cache::Everything } else { Cache::Unknown });
-                None
+                if memory { self.read_nowait(offset, into) } else { None }
             }
             Err(_) => None,
         }

@@ -243,10 +243,17 @@ impl Storage for LocalDir {
         let inner = &self.inner;
         match job {
             Job::Read { handle, offset, length, into } => match inner.file(handle) {
-                Ok(node) => match node.read_cached(offset, length, into) {
-                    Ok(outcome) => done(outcome),
-                    Err(into) => self.later(done, move |_| node.read(offset, length, into)),
-                },
+                Ok(node) => {
+                    let before = into.len();
+                    match node.read_cached(offset, length, into) {
+                        Ok(outcome) => done(outcome),
+                        Err(into) => {
+                            let got = into.len() - before;
+                            let (offset, length) = (offset.saturating_add(got as u64), length - got as u32);
+                            self.later(done, move |_| node.read(offset, length, into));
+                        }
+                    }
+                }
                 Err(status) => done(Err(status)),
             },
             Job::Write { through: false, handle, ref data, .. } => match inner.node(handle) {

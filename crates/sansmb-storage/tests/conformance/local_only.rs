@@ -555,6 +555,42 @@ fn what_lives_in_memory_is_read_at_once() {
     close(&s, handle);
 }
 
+/// Much is read in parts, so that whoever asks can send meanwhile what lies there already.
+#[test]
+fn much_is_read_in_parts() {
+    use sansmb::conn::MessageBuffer;
+    use sansmb_fileserver::storage::Done;
+
+    let s = Fixture::local();
+    let handle = create(&*s, "file");
+    let data: Vec<u8> = (0..5 << 19).map(|at: u32| (at / 1000) as u8).collect();
+    write(&*s, handle, 0, &data);
+    let mut into = MessageBuffer::with_capacity(0);
+    let mut parts = Vec::new();
+    loop {
+        let (offset, length) = (into.len() as u64, (4 << 20) - into.len() as u32);
+        let (done, outcome) = std::sync::mpsc::channel();
+        s.submit(
+            Job::Read { handle, offset, length, into },
+            Box::new(move |result| done.send(result).unwrap()),
+        );
+        match outcome.recv().unwrap() {
+            Ok(Done::ReadPart(part)) => {
+                parts.push(part.len());
+                into = part;
+            }
+            Ok(Done::Read(all)) => {
+                assert!(all.payload() == data);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Where the cache cannot be asked, another thread reads all of it.
+    assert!(parts == [1 << 20, 2 << 20] || parts.is_empty(), "{parts:?}");
+    close(&*s, handle);
+}
+
 /// A buffer that has more room than was asked for does not get more.
 #[test]
 fn reads_stop_at_their_length() {
