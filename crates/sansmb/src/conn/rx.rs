@@ -218,7 +218,10 @@ impl Rx {
         let early = self.filled - PREFIX_LEN;
         let mut buf = self.exact_buffer(len);
         buf[..early].copy_from_slice(&self.scan[..early]);
-        self.scan.advance(early);
+        // Where there are long messages, another may come behind short ones, and what is read of it into the scan buffer
+        // has to be moved: let that be little.
+        self.scan.clear();
+        self.scan_len = SCAN_LEN_AT_FIRST;
         self.filled = 0;
         self.stage = Stage::Exact { buf, filled: early };
     }
@@ -311,6 +314,27 @@ mod tests {
             assert_eq!(held.len(), 6);
             assert!(moved <= 2, "{moved} of 6 messages of {len} bytes were moved");
         }
+    }
+
+    /// As when many clients read and write blocks of 64 KiB.
+    #[test]
+    fn little_of_a_long_message_behind_short_ones_is_moved() {
+        let mut rx = Rx::new(1 << 20);
+        let (short, long) = (message(113), message((64 << 10) + 112));
+        let mut moved = 0;
+        for n in 0..100 {
+            let bytes = if n % 3 == 0 { &long } else { &short };
+            let (mut left, mut read) = (&bytes[..], 0);
+            while !left.is_empty() {
+                let before = left.len();
+                feed(&mut rx, &mut left);
+                if rx.poll_frame().expect("a stream of messages").is_none() && n > 0 {
+                    read += before - left.len();
+                }
+            }
+            moved += read;
+        }
+        assert!(moved <= 33 * SCAN_LEN_AT_FIRST, "{moved} bytes of 33 messages");
     }
 
     /// Whoever keeps messages keeps their memory, and nobody writes over it.
