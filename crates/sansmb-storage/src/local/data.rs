@@ -22,11 +22,18 @@ const MAX_OFFSET: u64 = i64::MAX as u64;
 const CHUNK: usize = 1 << 20;
 /// How much is read before the caller may do something else: it can send meanwhile what was read before.
 const PIECE: u32 = 1 << 20;
+/// How much of that at first, and four times as much then: what a reader asks for beyond the end of a short file needs no
+/// memory that has to be cleared.
+const FIRST: usize = 16 << 10;
 /// Types of file systems in memory, as fstatfs(2) gives them.
 const TMPFS: u32 = 0x0102_1994;
 const RAMFS: u32 = 0x8584_58f6;
 /// Ranges that are told apart in one answer; what follows the last counts as data.
 const RANGES: usize = 4096;
+
+/// What is asked for may not be in the cache.
+#[derive(Debug, PartialEq, Eq)]
+struct MayWait;
 
 /// Whether a file system has nothing to wait for. Those that live in memory did not learn to say so.
 pub(super) fn is_in_memory(fd: BorrowedFd<'_>) -> bool {
@@ -44,27 +51,39 @@ impl Node {
     ) -> Result<Outcome, MessageBuffer> {
         let before = into.len();
         let piece = length.min(PIECE) as usize;
-        into.reserve(length as usize);
-        let mut waits = false;
-        into.append_with(piece, |room| {
-            let mut got = 0;
-            while let Some(rest) = room.get_mut(got..).filter(|rest| !rest.is_empty()) {
-                match self.read_nowait(offset.saturating_add(got as u64), rest) {
-                    Some(0) => break,
-                    Some(more) => got += more,
-                    None => {
-                        waits = true;
-                        break;
-                    }
-                }
-            }
-            got
-        });
-        if waits {
+        let mut step = into.at_hand().max(FIRST);
+        let (mut got, mut ended) = (0, Ok(false));
+        while ended == Ok(false) && got < piece {
+            // All of it at once, when there is more than a little.
+            into.reserve(if got == 0 { step.min(length as usize) } else { length as usize - got });
+            let at = offset.saturating_add(got as u64);
+            into.append_with(step.min(piece - got), |room| {
+                let (filled, end) = self.fill(at, room);
+                ended = end;
+                filled
+            });
+            got = into.len() - before;
+            step *= 4;
+        }
+        if ended.is_err() {
             return Err(into);
         }
-        let whole = piece == length as usize || into.len() - before < piece;
+        let whole = piece == length as usize || got < piece;
         Ok(Ok(if whole { Done::Read(into) } else { Done::ReadPart(into) }))
+    }
+
+    /// Fills `room` with what is in the cache: how much that is, and whether the file ends there, or else an error where
+    /// the rest might have to wait.
+    fn fill(&self, offset: u64, room: &mut [u8]) -> (usize, Result<bool, MayWait>) {
+        let mut got = 0;
+        while let Some(rest) = room.get_mut(got..).filter(|rest| !rest.is_empty()) {
+            match self.read_nowait(offset.saturating_add(got as u64), rest) {
+                Some(0) => return (got, Ok(true)),
+                Some(more) => got += more,
+                None => return (got, Err(MayWait)),
+            }
+        }
+        (got, Ok(false))
     }
 
     /// Reads what is in the cache; nothing where it might wait, or where something is wrong: that the

@@ -75,6 +75,11 @@ impl MessageBuffer {
         self.end += filled.min(len);
     }
 
+    /// How many bytes [`Self::append_with`] has at hand without clearing any.
+    pub fn at_hand(&self) -> usize {
+        self.bytes.len() - self.end
+    }
+
     /// Makes room for `more` bytes after the payload, so that they are appended without moving it.
     pub fn reserve(&mut self, more: usize) {
         let needed = self.end.saturating_add(more).saturating_sub(self.bytes.len());
@@ -125,6 +130,7 @@ mod tests {
         first.extend_from_slice(&[7; 100]);
         let mut again = MessageBuffer::reuse(first.into_parts().0);
         assert!(again.is_empty() && again.payload().is_empty());
+        assert_eq!(again.at_hand(), 100);
         again.append_with(10, |room| {
             assert_eq!(room, [7; 10], "as it was left");
             room[..4].fill(1);
