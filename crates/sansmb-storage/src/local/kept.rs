@@ -12,19 +12,24 @@
 //!
 //! The security identifier of the owner follows, where one is known and there is no descriptor. Version 1 is
 //! written for as long as the rest is zero, and version 2 where only the last byte is not.
-//! Without the attribute a file has ARCHIVE, a
+//! The ordinary file that a client made differs from one without only in whom it belongs to. Of it a name tells
+//! everything: `user.sansmb.kept.20.S-1-5-21-1-2-3-1000`, the attributes in hexadecimal digits and the owner,
+//! without a value. Whoever wants to know both what is kept and which attributes a file has asks the
+//! kernel once then, not twice. Where there are both, `user.sansmb.attributes` counts.
+//! Without either a file has ARCHIVE, a
 //! name with a leading dot HIDDEN, and a file that nobody may write READONLY. Where the file system has
 //! no extended attributes, changes to them are accepted and lost.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::{
-    fs::{XattrFlags, fgetxattr, fsetxattr, getxattr, lgetxattr, setxattr},
-    io::{Errno, Result},
-};
+use rustix::io::{Errno, Result};
 use sansmb::wire::{FileAttributes, FileTime, Structure, dtyp::Sid};
 
-pub(super) const XATTR: &str = "user.sansmb.attributes";
+use super::xattrs::{On, texts};
+
+const XATTR: &str = "user.sansmb.attributes";
+/// What starts with it is all in the name.
+const NAME: &str = "user.sansmb.kept.";
 /// Lengths of the three versions, without an owner.
 const LEN: [usize; 3] = [13, 13, 66];
 /// The longest, with the longest owner.
@@ -103,39 +108,103 @@ impl Kept {
         raw
     }
 
-    /// Of an open file. `path_only` says that it was opened with O_PATH, which `fgetxattr` refuses.
-    pub(super) fn of(fd: BorrowedFd<'_>, path_only: bool) -> Option<Self> {
-        let mut raw = [0_u8; ROOM];
-        let got = get(fd, path_only, XATTR, &mut raw).ok()?;
+    /// The name that tells it, where one can.
+    fn name(&self) -> Option<String> {
+        let Self { attributes, owner, .. } = *self;
+        let simple = Self { attributes, owner, ..Self::default() };
+        (*self == simple).then(|| owner.map(|owner| format!("{NAME}{:x}.{owner}", attributes.bits())))?
+    }
+
+    /// What a name tells, the owner only if `owned` asks for it.
+    fn parse_name(name: &str, owned: bool) -> Option<Self> {
+        let (attributes, owner) = name.strip_prefix(NAME)?.split_once('.')?;
+        let attributes = FileAttributes::from_bits_retain(u32::from_str_radix(attributes, 16).ok()?);
+        let owner = if owned { Some(owner.parse().ok()?) } else { None };
+        Some(Self { attributes, owner, ..Self::default() })
+    }
+
+    fn read(on: &On<'_>) -> Option<Self> {
+        let mut raw = [0; ROOM];
+        let got = on.read(XATTR, &mut raw).ok()?;
         Self::parse(raw.get(..got)?)
     }
 
-    /// Of a path that leads to no symbolic link.
+    /// Of an open file. `path_only` says that it was opened with O_PATH.
+    pub(super) fn of(fd: BorrowedFd<'_>, path_only: bool) -> Option<Self> {
+        Self::on(&On::new(fd, path_only))
+    }
+
+    /// Of a path; a symbolic link has nothing beside it.
     pub(super) fn at(path: &[u8]) -> Option<Self> {
-        let mut raw = [0_u8; ROOM];
-        let got = lgetxattr(path, XATTR, &mut raw).ok()?;
-        Self::parse(raw.get(..got)?)
+        Self::on(&On::Name(path))
+    }
+
+    fn on(on: &On<'_>) -> Option<Self> {
+        let told = |raw: &[u8]| {
+            let mut told = Told::default();
+            texts(raw).for_each(|name| told.note(name));
+            told.kept(on, true)
+        };
+        on.names(told).ok()?
+    }
+
+    /// Keeps it with a file that was just made, and has nothing beside it.
+    pub(super) fn store_first(self, fd: BorrowedFd<'_>) -> Result<()> {
+        let on = On::new(fd, false);
+        supported(match self.name() {
+            Some(name) => on.set(&name, &[]),
+            None => on.set(XATTR, &self.bytes()),
+        })
     }
 
     pub(super) fn store(self, fd: BorrowedFd<'_>, path_only: bool) -> Result<()> {
-        match set(fd, path_only, XATTR, &self.bytes()) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-            other => other,
+        let on = On::new(fd, path_only);
+        supported(on.set(XATTR, &self.bytes()))?;
+        // It counts from now on. Where the name stays it does no harm.
+        let stale = |raw: &[u8]| texts(raw).find(|name| name.starts_with(NAME)).map(str::to_owned);
+        if let Ok(Some(name)) = on.names(stale) {
+            let _ = on.remove(&name);
         }
+        Ok(())
     }
 }
 
-/// Reads an extended attribute of an open file.
-pub(super) fn get(fd: BorrowedFd<'_>, path_only: bool, name: &str, into: &mut [u8]) -> Result<usize> {
-    if path_only { getxattr(descriptor(fd), name, into) } else { fgetxattr(fd, name, into) }
+/// Where the file system has no attributes, they are lost.
+fn supported(stored: Result<()>) -> Result<()> {
+    match stored {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        other => other,
+    }
 }
 
-/// Writes an extended attribute of an open file.
-pub(super) fn set(fd: BorrowedFd<'_>, path_only: bool, name: &str, value: &[u8]) -> Result<()> {
-    if path_only {
-        setxattr(descriptor(fd), name, value, XattrFlags::empty())
-    } else {
-        fsetxattr(fd, name, value, XattrFlags::empty())
+/// What the names of a file's extended attributes tell of what is kept.
+#[derive(Debug, Default)]
+pub(super) enum Told<'n> {
+    #[default]
+    Nothing,
+    /// All of it.
+    Everything(&'n str),
+    /// That a value has it.
+    Value,
+}
+
+impl<'n> Told<'n> {
+    /// Looks at another name.
+    pub(super) fn note(&mut self, name: &'n str) {
+        if name == XATTR {
+            *self = Self::Value;
+        } else if matches!(self, Self::Nothing) && name.starts_with(NAME) {
+            *self = Self::Everything(name);
+        }
+    }
+
+    /// What is kept of the file that has all these names. Without `owned` nobody wants to know the owner.
+    pub(super) fn kept(self, on: &On<'_>, owned: bool) -> Option<Kept> {
+        match self {
+            Self::Nothing => None,
+            Self::Everything(name) => Kept::parse_name(name, owned),
+            Self::Value => Kept::read(on),
+        }
     }
 }
 
@@ -183,5 +252,45 @@ mod tests {
         assert_eq!(odd.changed.time(FileTime(12), 3), FileTime(7));
         assert_eq!(odd.changed.time(FileTime(13), 3), FileTime(13));
         assert_eq!(odd.changed.time(FileTime(8), 3), FileTime(8));
+    }
+
+    #[test]
+    fn a_name_tells_attributes_and_owner_and_nothing_else_has_one() {
+        let simple = Kept { attributes: FileAttributes::ARCHIVE, ..Kept::default() };
+        let owned = Kept { owner: Sid::new(5, &[21, 1, 2, 3, 1000]), ..simple };
+        let name = owned.name().unwrap();
+        assert_eq!(name, "user.sansmb.kept.20.S-1-5-21-1-2-3-1000");
+        assert_eq!(Kept::parse_name(&name, true), Some(owned));
+        assert_eq!(Kept::parse_name(&name, false), Some(simple));
+        let longest = Kept { attributes: FileAttributes::from_bits_retain(u32::MAX), ..owned };
+        let longest = Kept { owner: Sid::new((1 << 48) - 1, &[u32::MAX; 15]), ..longest };
+        // Linux has room for 255 bytes.
+        assert!(
+            longest
+                .name()
+                .is_some_and(|name| name.len() <= 255 && Kept::parse_name(&name, true) == Some(longest))
+        );
+        let more = [
+            simple,
+            Kept { created: FileTime(1), ..owned },
+            Kept { secured: true, ..owned },
+            Kept { reparse_tag: 1, ..owned },
+            Kept { changed: Instead { meant: FileTime(7), says: FileTime(9) }, ..owned },
+        ];
+        assert!(more.iter().all(|kept| kept.name().is_none()));
+        for not in
+            ["user.sansmb.kept.", "user.sansmb.kept.20", "user.sansmb.kept.20.", "user.kept.20.S-1-1-0"]
+        {
+            assert_eq!(Kept::parse_name(not, true), None);
+        }
+    }
+
+    #[test]
+    fn a_value_counts_whatever_the_names_tell() {
+        for names in [["user.sansmb.kept.20.S-1-1-0", XATTR], [XATTR, "user.sansmb.kept.20.S-1-1-0"]] {
+            let mut told = Told::default();
+            names.iter().for_each(|name| told.note(name));
+            assert!(matches!(told, Told::Value));
+        }
     }
 }

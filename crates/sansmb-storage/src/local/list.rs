@@ -129,7 +129,7 @@ impl Inner {
             if let Some(fd) = open(&path).ok().or_else(again)
                 && let Ok(target) = Stat::of(fd.as_fd())
             {
-                let beside = || eas::beside(fd.as_fd(), true);
+                let beside = || eas::beside(fd.as_fd(), true, secure);
                 let (kept, ea_size) = if has_attributes(target.kind()) { beside() } else { (None, 0) };
                 let unix = self.process.unix(&target);
                 let security =
@@ -139,7 +139,8 @@ impl Inner {
             }
         }
         let path = names.path(disk);
-        let (kept, ea_size) = if has_attributes(stat.kind()) { eas::beside_at(&path) } else { (None, 0) };
+        let (kept, ea_size) =
+            if has_attributes(stat.kind()) { eas::beside_at(&path, secure) } else { (None, 0) };
         let unix = self.process.unix(&stat);
         let security = if secure { Some(security::at(&path, kept.as_ref(), unix)?) } else { None };
         let metadata = Metadata { ea_size, ..stat.metadata(kept, self.dot(disk)) };

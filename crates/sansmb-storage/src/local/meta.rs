@@ -158,7 +158,7 @@ pub(super) fn set_first(
     kept.attributes = attributes;
     kept.secured = secured;
     kept.owner = owner;
-    match kept.store(fd, false) {
+    match kept.store_first(fd) {
         Ok(()) => Ok(Some(kept)),
         Err(errno) if secured => Err(errno),
         // The file is there; that it lacks an attribute is no reason to say otherwise.

@@ -20,6 +20,7 @@ mod reparse;
 mod security;
 mod streams;
 mod watch;
+mod xattrs;
 
 use std::{
     fs::File,

@@ -156,7 +156,7 @@ impl Node {
             return Ok(self.stream_metadata(file.metadata(hidden)?, &own));
         }
         let stat = Stat::of(self.fd()).map_err(status)?;
-        let beside = || eas::beside(self.fd(), self.path_only);
+        let beside = || eas::beside(self.fd(), self.path_only, false);
         let (kept, ea_size) = if has_attributes(self.kind) { beside() } else { (None, 0) };
         Ok(Metadata { ea_size, ..stat.metadata(kept, hidden) })
     }

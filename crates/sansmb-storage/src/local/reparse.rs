@@ -7,10 +7,7 @@
 use std::{os::fd::AsFd, sync::Arc};
 
 use bytes::Bytes;
-use rustix::{
-    fs::{fremovexattr, lgetxattr, readlinkat, removexattr},
-    io::Errno,
-};
+use rustix::{fs::readlinkat, io::Errno};
 use sansmb::wire::{
     NtStatus, Structure, SymlinkFlags, Utf16Buf,
     fsctl::{ReparseData, ReparseTag},
@@ -22,15 +19,15 @@ use super::{
     by_name::Names,
     dirnames::{Scan, lock_for},
     errno::status,
-    kept::{self, Kept, descriptor},
+    kept::Kept,
     meta::Stat,
     names,
     node::Node,
+    xattrs::On,
 };
 use crate::attributes::reparse_tag;
 
 const XATTR: &str = "user.sansmb.reparse";
-const MAX_LEN: usize = ReparseData::MAX_LEN;
 
 impl Inner {
     pub(super) fn get_reparse(&self, handle: Handle) -> Outcome {
@@ -60,16 +57,14 @@ impl Inner {
         known.reparse_point = Some(data.is_some());
         match data {
             Some(data) => {
-                kept::set(fd, path_only, XATTR, data)?;
+                On::new(fd, path_only).set(XATTR, data)?;
                 kept.reparse_tag = reparse_tag(data);
                 kept.store(fd, path_only)?;
             }
             None => {
                 kept.reparse_tag = 0;
                 kept.store(fd, path_only)?;
-                let removed =
-                    if path_only { removexattr(descriptor(fd), XATTR) } else { fremovexattr(fd, XATTR) };
-                if let Err(errno) = removed
+                if let Err(errno) = On::new(fd, path_only).remove(XATTR)
                     && errno != Errno::NODATA
                 {
                     return Err(errno.into());
@@ -100,10 +95,8 @@ impl Inner {
             let names = Names::of(dir.fd.as_fd());
             let path_of_it = names.path(&real);
             if Kept::at(&path_of_it).is_some_and(|kept| kept.reparse_tag != 0) {
-                let mut raw = vec![0; MAX_LEN];
-                let got = lgetxattr(&*path_of_it, XATTR, &mut raw)?;
-                raw.truncate(got);
-                return Ok(Some(Done::Stopped { reparse: raw.into(), unparsed: path.len() - at - 1 }));
+                let reparse = On::Name(&path_of_it).get(XATTR)?;
+                return Ok(Some(Done::Stopped { reparse: reparse.into(), unparsed: path.len() - at - 1 }));
             }
         }
         Ok(None)
@@ -112,12 +105,8 @@ impl Inner {
 
 /// What a node holds that a client made a reparse point.
 pub(super) fn read(node: &Node) -> Result<Bytes, NtStatus> {
-    let mut raw = vec![0; MAX_LEN];
-    match kept::get(node.fd(), node.path_only(), XATTR, &mut raw) {
-        Ok(got) => {
-            raw.truncate(got);
-            Ok(raw.into())
-        }
+    match On::new(node.fd(), node.path_only()).get(XATTR) {
+        Ok(data) => Ok(data.into()),
         Err(Errno::NODATA | Errno::OPNOTSUPP) => Err(NtStatus::NOT_A_REPARSE_POINT),
         Err(errno) => Err(status(errno)),
     }

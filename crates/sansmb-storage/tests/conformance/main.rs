@@ -6,6 +6,7 @@ mod data;
 mod eas;
 mod helpers;
 mod integrity;
+mod kept_local;
 mod local_only;
 mod names;
 mod object_id;
@@ -57,7 +58,7 @@ rules! {
         missing_target_directory;
     security: what_is_made_tells_the_times_that_it_has, none_until_it_is_set, attributes_and_descriptors_live_side_by_side, new_files_inherit,
         o15_who_may_not_add_makes_nothing, listings_say_who_may_do_what_when_asked,
-        what_does_not_parse_is_not_kept;
+        what_does_not_parse_is_not_kept, an_owner_stays_whatever_else_is_set;
     streams: made_and_found, data_of_their_own, belong_to_the_file, listed, removed, renamed, go_with_the_file,
         of_directories_and_the_root, stay_with_hard_links, o5_bad_names, many_at_once, follow_a_rename,
         stripped, renamed_by_another_handle;

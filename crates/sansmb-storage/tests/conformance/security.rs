@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sansmb::wire::{
-    AccessMask, FileAttributes, NtStatus, SecurityInformation, Structure,
+    AccessMask, FileAttributes, FileTime, NtStatus, SecurityInformation, Structure,
     dtyp::{Ace, AceFlags, Acl, Privileges, SecurityDescriptor, Sid, Token},
 };
 use sansmb_fileserver::storage::{
@@ -15,12 +15,12 @@ use sansmb_storage::run;
 
 use crate::helpers::*;
 
-const ALICE: Sid = Sid::unix_user(70_001);
+pub(crate) const ALICE: Sid = Sid::unix_user(70_001);
 const BOB: Sid = Sid::unix_user(70_002);
 const ALL: AccessMask = AccessMask::FILE_ALL_ACCESS;
 const DOWN: AceFlags = AceFlags::OBJECT_INHERIT.union(AceFlags::CONTAINER_INHERIT);
 
-fn creator(user: Sid, wanted: Option<&SecurityDescriptor<'_>>) -> Option<Arc<Creator>> {
+pub(crate) fn creator(user: Sid, wanted: Option<&SecurityDescriptor<'_>>) -> Option<Arc<Creator>> {
     let token = Token::new(user, Sid::BUILTIN_USERS, &[Sid::EVERYONE], Privileges::empty());
     Some(Arc::new(Creator {
         token: Arc::new(token),
@@ -29,7 +29,7 @@ fn creator(user: Sid, wanted: Option<&SecurityDescriptor<'_>>) -> Option<Arc<Cre
     }))
 }
 
-fn make(s: &dyn Storage, text: &str, want: Want, creator: Option<Arc<Creator>>) -> Outcome {
+pub(crate) fn make(s: &dyn Storage, text: &str, want: Want, creator: Option<Arc<Creator>>) -> Outcome {
     let mut job = open_job(text, want, Existence::MustNotExist, RW);
     if let Job::Open { creator: slot, .. } = &mut job {
         *slot = creator;
@@ -163,4 +163,36 @@ pub(crate) fn what_does_not_parse_is_not_kept(s: &dyn Storage) {
         SecurityChange { parts: SecurityInformation::DACL, descriptor: Bytes::from_static(b"garbage") };
     assert_eq!(run(s, Job::ChangeSecurity { handle, change }).unwrap_err(), NtStatus::INVALID_SECURITY_DESCR);
     assert_eq!(security(s, handle).stored, None);
+}
+
+pub(crate) fn an_owner_stays_whatever_else_is_set(s: &dyn Storage) {
+    let dir = open(s, "");
+    let Ok(Done::Opened { handle, security: told, .. }) = make(s, "file", Want::File, creator(ALICE, None))
+    else {
+        panic!("it was not made");
+    };
+    assert_eq!(told.owner.as_deref(), Some(&ALICE));
+    let looks_like = |attributes: FileAttributes| {
+        let (metadata, told) = look(s, "file");
+        assert_eq!((metadata.attributes, told.owner.as_deref()), (attributes, Some(&ALICE)));
+        assert_eq!(security(s, handle).owner.as_deref(), Some(&ALICE));
+        let job = Job::List { handle: dir, restart: true, limit: 10, security: true };
+        let Done::Entries { entries, .. } = run(s, job).unwrap() else { panic!() };
+        let listed = entries[0].security.as_ref().unwrap();
+        assert_eq!((entries[0].metadata, listed.owner.as_deref()), (metadata, Some(&ALICE)));
+        metadata
+    };
+    looks_like(FileAttributes::ARCHIVE);
+    let (hidden, created) = (FileAttributes::HIDDEN, FileTime::from_unix(1_000_000_000, 0));
+    for changes in [
+        Changes { attributes: Some(hidden), ..Default::default() },
+        Changes { created: Some(created), ..Default::default() },
+    ] {
+        run(s, Job::Change { handle, changes }).unwrap();
+        looks_like(hidden);
+    }
+    assert_eq!(looks_like(hidden).created, created);
+    rename(s, handle, "other", false).unwrap();
+    rename(s, handle, "file", false).unwrap();
+    looks_like(hidden);
 }
