@@ -67,6 +67,7 @@ impl Inner {
     /// As many names as are asked for, fewer at the end.
     fn next_names(&self, node: &Node, dir: &mut Dir, limit: usize) -> Result<Vec<Box<[u8]>>, NtStatus> {
         let mut names = Vec::new();
+        let some = self.keeps_back_some(node);
         while names.len() < limit {
             let next = match dir.read() {
                 None => break,
@@ -76,7 +77,7 @@ impl Inner {
                 Some(Err(errno)) => return Err(status(errno)),
             };
             let name = next.file_name().to_bytes();
-            if name != b"." && name != b".." && !self.keeps_back(node, &names::to_share(name)) {
+            if name != b"." && name != b".." && !(some && self.keeps_back(node, &names::to_share(name))) {
                 names.push(name.into());
             }
         }

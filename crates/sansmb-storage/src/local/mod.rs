@@ -16,6 +16,7 @@ mod node;
 mod open;
 mod parts;
 mod pool;
+mod processors;
 mod reparse;
 mod security;
 mod streams;
@@ -145,8 +146,8 @@ struct Inner {
     traits: StorageTraits,
     /// The volume of the root, if it is in memory: what is asked of its files never waits.
     memory: Option<u64>,
-    /// How many threads help another one to list: one for each other processor, up to three.
-    helpers: usize,
+    /// How many threads look at the entries of directories at a time: one for each processor, up to four.
+    processors: usize,
 }
 
 /// Why a job did not succeed.
@@ -227,7 +228,7 @@ impl LocalDir {
                 options,
                 traits,
                 memory,
-                helpers: std::thread::available_parallelism().map_or(1, usize::from).min(4) - 1,
+                processors: std::thread::available_parallelism().map_or(1, usize::from).min(4),
             }),
         })
     }

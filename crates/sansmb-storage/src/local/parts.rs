@@ -11,7 +11,13 @@ use std::{
 use sansmb::wire::NtStatus;
 use sansmb_fileserver::storage::Entry;
 
-use super::{Inner, by_name::Names, node::Node, pool::Workers};
+use super::{
+    Inner,
+    by_name::Names,
+    node::Node,
+    pool::Workers,
+    processors::{Elsewhere, Processor},
+};
 use crate::slab::lock;
 
 /// Entries that a thread looks at before it takes others: so many take as long as to wake a thread.
@@ -27,10 +33,18 @@ pub(super) fn look(
 ) -> Result<Vec<Entry>, NtStatus> {
     let state = State { dir: Some(Arc::clone(dir)), helping: 0, done: BTreeMap::new() };
     let (state, next) = (Mutex::new(state), AtomicUsize::new(0));
-    let parts = Arc::new(Parts { names, security, next, state, changed: Condvar::new() });
-    for _ in 0..inner.helpers.min(parts.count().saturating_sub(1)) {
+    let from = Processor::current();
+    let parts = Arc::new(Parts { names, security, from, next, state, changed: Condvar::new() });
+    // This thread is one of those that are at work.
+    let spare = workers.spare(inner.processors);
+    let helpers = spare.min(parts.count().saturating_sub(1));
+    for _ in 0..helpers {
         let (inner, parts) = (Arc::clone(inner), Arc::clone(&parts));
         workers.spawn(Box::new(move || parts.help(&inner)));
+    }
+    if helpers > 0 {
+        // Whoever was woken on this processor goes to another one first.
+        std::thread::yield_now();
     }
     parts.work(inner, dir);
     let mut state = lock(&parts.state);
@@ -50,6 +64,8 @@ pub(super) fn look(
 struct Parts {
     names: Vec<Box<[u8]>>,
     security: bool,
+    /// Where the thread was that asks for help.
+    from: Processor,
     next: AtomicUsize,
     state: Mutex<State>,
     /// A thread helps no longer.
@@ -80,6 +96,11 @@ impl Parts {
     }
 
     fn help(&self, inner: &Inner) {
+        if lock(&self.state).dir.is_none() {
+            return;
+        }
+        // Nobody waits for it until it is there.
+        let _elsewhere = Elsewhere::than(self.from);
         let mut state = lock(&self.state);
         let Some(dir) = state.dir.clone() else { return };
         state.helping += 1;
@@ -97,10 +118,22 @@ impl Parts {
             let Some(these) = self.names.chunks(PART).nth(number) else { return };
             // What it comes to if this thread does not come back.
             lock(&self.state).done.insert(number, Err(NtStatus::INTERNAL_ERROR));
-            let entries =
-                these.iter().filter_map(|name| inner.entry(dir, &names, name, self.security).transpose());
-            let entries = entries.collect();
+            let entries = self.entries(inner, dir, &names, these);
             lock(&self.state).done.insert(number, entries);
         }
+    }
+
+    fn entries(
+        &self,
+        inner: &Inner,
+        dir: &Node,
+        names: &Names<'_>,
+        these: &[Box<[u8]>],
+    ) -> Result<Vec<Entry>, NtStatus> {
+        let mut entries = Vec::with_capacity(these.len());
+        for name in these {
+            entries.extend(inner.entry(dir, names, name, self.security)?);
+        }
+        Ok(entries)
     }
 }

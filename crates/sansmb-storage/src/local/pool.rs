@@ -105,6 +105,13 @@ impl Workers {
         }
     }
 
+    /// How many of so many processors neither are worked on nor will be at once: a thread that another one asks
+    /// for help beyond them only takes turns with it.
+    pub(super) fn spare(&self, processors: usize) -> usize {
+        let state = lock(&self.state);
+        processors.saturating_sub(state.running - state.idle + state.queue.len())
+    }
+
     fn run_lane(self: &Arc<Self>, lane: Arc<Lane>) {
         let shared = Arc::clone(self);
         self.spawn(Box::new(move || {
@@ -163,5 +170,26 @@ mod tests {
         let mut all: Vec<u32> = results.iter().collect();
         all.sort_unstable();
         assert_eq!(all, (0..200).filter(|n| *n != 7).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn processors_are_spare_while_nothing_is_queued_or_running() {
+        let pool = Pool::new(2);
+        assert_eq!(pool.workers().spare(3), 3);
+        let (started, starts) = mpsc::channel();
+        let mut ends = Vec::new();
+        for _ in 0..4 {
+            let (started, (end, ended)) = (started.clone(), mpsc::channel::<()>());
+            ends.push(end);
+            pool.spawn(Box::new(move || {
+                started.send(()).unwrap();
+                let _ = ended.recv();
+            }));
+        }
+        starts.recv().unwrap();
+        starts.recv().unwrap();
+        // Two run, and two wait.
+        assert_eq!((pool.workers().spare(5), pool.workers().spare(3)), (1, 0));
+        ends.clear();
     }
 }

@@ -147,7 +147,12 @@ impl Streams {
 impl Inner {
     /// Whether a name in a directory is not for clients.
     pub(super) fn keeps_back(&self, dir: &Node, name: &str) -> bool {
-        dir.id() == self.streams.id && same_name(name, PRIVATE)
+        self.keeps_back_some(dir) && same_name(name, PRIVATE)
+    }
+
+    /// Whether there are such names in a directory at all.
+    pub(super) fn keeps_back_some(&self, dir: &Node) -> bool {
+        dir.id() == self.streams.id
     }
 
     pub(super) fn open_stream(
