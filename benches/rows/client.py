@@ -5,7 +5,6 @@ from functools import partial
 from rows.transfers import MODES, sansmb_get, sansmb_put, smbclient_get, smbclient_put
 from support.bench import Missing, say
 from support.peers import peer_get, peer_put
-from support.table import Row
 
 MOVES = {"get": (sansmb_get, smbclient_get, peer_get), "put": (sansmb_put, smbclient_put, peer_put)}
 #: What the clients of the registry can do with this smbd: neither leaves signing out for a user who has a
@@ -20,17 +19,16 @@ def rows(bench, goal):
             others |= {peer: partial(crate, bench, bench.smbd, mode, peer) for peer in CRATES[mode]}
             ours = partial(ours, bench, bench.smbd, mode)
             try:
-                yield row(bench, goal, name, mode, ours, others)
+                yield row(bench, goal, f"{name} on smbd, {mode}", ours, others)
             except Missing as missing:
                 say(f"{goal}: without the clients of the registry, {missing}")
-                yield row(bench, goal, name, mode, ours, {"smbclient": others["smbclient"]})
+                yield row(bench, goal, f"{name} on smbd, {mode}", ours, {"smbclient": others["smbclient"]})
 
 
-def row(bench, goal, name, mode, ours, others):
-    our_seconds, *seconds = bench.in_turns(ours, *others.values())
-    rate = lambda took: bench.bytes / took / 1e9
-    best, peer = min(zip(seconds, others))
-    what = f"our client / {peer}, {name} on smbd, {mode}"
-    if len(others) > 1:
-        what += f" ({', '.join(f'{peer} {rate(took):.2f}' for took, peer in zip(seconds, others) if took != best)})"
-    return Row(goal, what, rate(our_seconds), rate(best), "GB/s", 1.3, best / our_seconds)
+def row(bench, goal, what, ours, others):
+    ours, *costs = bench.in_turns(ours, *others.values())
+    costs = dict(zip(others, costs))
+    best = min(costs, key=lambda peer: costs[peer].seconds)
+    rest = ", ".join(f"{peer} {bench.rate(cost):.2f}" for peer, cost in costs.items() if peer != best)
+    what = f"our client / {best}, {what}" + (f" ({rest})" if rest else "")
+    return bench.compared(goal, what, 1.3, ours, costs[best])

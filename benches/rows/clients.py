@@ -7,7 +7,8 @@ import statistics
 import subprocess
 import time
 
-from support.bench import PROGRAM, USER, memory_kib, run
+from support.bench import PROGRAM, USER
+from support.cost import memory_kib, run
 from support.table import Row
 
 #: How many are logged on and do nothing.

@@ -16,7 +16,8 @@ import time
 from collections import deque
 from contextlib import contextmanager
 
-from support.bench import NAME, PASSWORD, PROGRAM, USER, Missing, need, run
+from support.bench import NAME, PASSWORD, PROGRAM, USER, Missing, need
+from support.cost import run, timed
 from support.table import Row
 
 RATE = 1e9 / 8
@@ -47,21 +48,19 @@ def rows(bench, goal):
                 "put": (["put", "-U", USER, bench.large, url + "put.bin"], share / "put.bin"),
             }
             for name, (arguments, arrived) in moves.items():
-                (seconds,) = bench.in_turns(lambda: move(bench, here, arguments, arrived))
-                rate = bench.bytes / seconds
+                (cost,) = bench.in_turns(lambda: move(bench, here, server, arguments, arrived))
+                rate, cpu = bench.rate(cost), cost.cpu_per_gib(bench.bytes)
                 what = f"ours to ours, {name}, 1 Gbit/s and 50 ms / link"
-                yield Row(goal, what, rate / 1e9, RATE / 1e9, "GB/s", 0.9, rate / RATE)
+                yield Row(goal, what, rate, RATE / 1e9, "GB/s", 0.9, rate * 1e9 / RATE, our_cpu=cpu)
         finally:
             server.terminate()
             server.wait()
 
 
-def move(bench, here, arguments, arrived):
-    start = time.perf_counter()
-    run(within(here, [PROGRAM, *arguments]))
-    took = time.perf_counter() - start
+def move(bench, here, server, arguments, arrived):
+    cost = timed(server.pid, within(here, [PROGRAM, *arguments]))
     bench.same(arrived)
-    return took
+    return cost
 
 
 def within(namespace, command):

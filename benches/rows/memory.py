@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from rows.transfers import MODES
-from support.bench import PROGRAM, USER, Missing, memory_kib
+from support.bench import PROGRAM, USER, Missing
+from support.cost import memory_kib
 from support.table import Row
 
 SIZE = 10 << 30

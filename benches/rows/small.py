@@ -9,7 +9,8 @@ import re
 import statistics
 from pathlib import Path
 
-from support.bench import PROGRAM, USER, cpu_seconds, descendants, need, run
+from support.bench import PROGRAM, USER, need
+from support.cost import cpu_seconds, descendants, run
 from support.table import Row
 
 FILES, SIZE = 10_000, 4096

@@ -6,7 +6,8 @@ import struct
 import subprocess
 import time
 
-from support.bench import NAME, PASSWORD, PROGRAM, free_port, need, run
+from support.bench import NAME, PASSWORD, PROGRAM, free_port, need
+from support.cost import run
 from support.table import Row
 
 

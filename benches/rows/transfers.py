@@ -11,26 +11,26 @@ MODES = {
 def smbclient_get(bench, server, mode):
     bench.place_large(server)
     got = bench.folder / "got.bin"
-    took = bench.smbclient(server, MODES[mode][0], f"get large.bin {got}")
+    cost = bench.smbclient(server, MODES[mode][0], f"get large.bin {got}")
     bench.same(got)
-    return took
+    return cost
 
 
 def smbclient_put(bench, server, mode):
-    took = bench.smbclient(server, MODES[mode][0], f"put {bench.large} put.bin")
+    cost = bench.smbclient(server, MODES[mode][0], f"put {bench.large} put.bin")
     bench.same(server.folder / "put.bin")
-    return took
+    return cost
 
 
 def sansmb_get(bench, server, mode, *options):
     bench.place_large(server)
     got = bench.folder / "got.bin"
-    took = bench.sansmb("get", *MODES[mode][1], *options, server.url("large.bin"), got)
+    cost = bench.sansmb(server, "get", *MODES[mode][1], *options, server.url("large.bin"), got)
     bench.same(got)
-    return took
+    return cost
 
 
 def sansmb_put(bench, server, mode, *options):
-    took = bench.sansmb("put", *MODES[mode][1], *options, bench.large, server.url("put.bin"))
+    cost = bench.sansmb(server, "put", *MODES[mode][1], *options, bench.large, server.url("put.bin"))
     bench.same(server.folder / "put.bin")
-    return took
+    return cost

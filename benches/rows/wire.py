@@ -10,12 +10,12 @@ import time
 from functools import cache, partial
 
 from rows.transfers import sansmb_get, sansmb_put
-from support.bench import PROGRAM, ROOT, USER, free_port, need, run
-from support.table import Row
+from support.bench import PROGRAM, ROOT, USER, free_port, need
+from support.cost import Cost, run, timed
 
 
 def iperf3(bench):
-    """Seconds for as many bytes as the large file has, over one stream."""
+    """The cost of as many bytes as the large file has, over one stream."""
     program, port = need("iperf3", "iperf3"), free_port()
     server = subprocess.Popen([program, "-s", "-1", "-p", str(port)], stdout=subprocess.DEVNULL)
     try:
@@ -24,16 +24,15 @@ def iperf3(bench):
     finally:
         server.terminate()
         server.wait()
-    return said["end"]["sum_received"]["seconds"] * bench.bytes / said["end"]["sum_received"]["bytes"]
+    received = said["end"]["sum_received"]
+    return Cost(received["seconds"] * bench.bytes / received["bytes"])
 
 
 def thrown_away(bench, *options):
-    """Seconds of a get whose bytes go nowhere."""
+    """The cost of a get whose bytes go nowhere."""
     bench.place_large(bench.ours)
     command = [PROGRAM, "cat", "-U", USER, *options, bench.ours.url("large.bin")]
-    start = time.perf_counter()
-    subprocess.run([str(word) for word in command], stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - start
+    return timed(bench.ours.pid, command, stdout=subprocess.DEVNULL)
 
 
 def rows(bench, goal):
@@ -57,8 +56,8 @@ def encrypted(bench, goal, sealed, wire):
     """The limit of encryption: every byte goes over the wire, is sealed, and is opened."""
     seal, open_ = cipher("seal"), cipher("open")
     ours, alone = bench.in_turns(sealed, wire)
-    rate, limit = bench.bytes / ours, 1 / (alone / bench.bytes + seal + open_)
-    return Row(goal, "ours to ours, get, AES-128-GCM / limit", rate / 1e9, limit / 1e9, "GB/s", 0.6, rate / limit)
+    limit = Cost(alone.seconds + bench.bytes * (seal + open_))
+    return bench.compared(goal, "ours to ours, get, AES-128-GCM / limit", 0.6, ours, limit)
 
 
 @cache

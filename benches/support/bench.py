@@ -3,14 +3,13 @@
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from functools import cached_property
 from pathlib import Path
 
+from support.cost import Cost, timed
 from support.table import Row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,59 +35,10 @@ def need(program, package):
     return found
 
 
-def run(command, **options):
-    """Runs a command that must succeed; what it printed."""
-    command = [str(word) for word in command]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-    )
-    # smbclient says some of its failures in words alone.
-    if done.returncode != 0 or "NT_STATUS" in done.stdout:
-        raise SystemExit(f"{' '.join(command)}: {done.stdout}")
-    return done.stdout
-
-
-def timed(command, **options):
-    """Seconds that a command takes."""
-    start = time.perf_counter()
-    run(command, **options)
-    return time.perf_counter() - start
-
-
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
-
-
-def cpu_seconds(pid):
-    """User and system time of a process and all its children that live."""
-    ticks = 0
-    for process in [pid, *descendants(pid)]:
-        try:
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            continue
-        # utime, stime, and those of children that have ended.
-        ticks += sum(int(field) for field in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def descendants(pid):
-    children = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            children += [int(child), *descendants(int(child))]
-    return children
-
-
-def memory_kib(pid, field):
-    """A field of /proc/PID/status: VmRSS, VmHWM."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return int(value.split()[0])
-    raise KeyError(field)
 
 
 class Server:
@@ -184,29 +134,37 @@ class Bench:
             raise SystemExit(f"{path} is not what was sent")
         path.unlink()
 
-    def sansmb(self, verb, *arguments, **options):
-        """Seconds of one command of ours."""
-        return timed([PROGRAM, verb, "-U", USER, *arguments], **options)
+    def sansmb(self, server, verb, *arguments):
+        """What one command of ours costs, on a server of these."""
+        return timed(server.pid, [PROGRAM, verb, "-U", USER, *arguments])
 
     def smbclient(self, server, options, commands):
-        """Seconds of one run of smbclient."""
-        need("smbclient", "smbclient")
-        return timed(["smbclient", "//127.0.0.1/share", "-p", server.port, "-U", USER, *options, "-c", commands])
+        """What one run of smbclient costs."""
+        program = need("smbclient", "smbclient")
+        command = [program, "//127.0.0.1/share", "-p", server.port, "-U", USER, *options, "-c", commands]
+        return timed(server.pid, command)
 
     def in_turns(self, *sides):
-        """The median of each side, which are run in turns; one run of each warms up."""
-        figures = [[] for _ in sides]
+        """The median cost of each side, which are run in turns; one run of each warms up."""
+        costs = [[] for _ in sides]
         for turn in range(self.pairs + 1):
-            for kept, side in zip(figures, sides):
-                figure = side()
+            for kept, side in zip(costs, sides):
+                cost = side()
                 if turn:
-                    kept.append(figure)
-        return [statistics.median(kept) for kept in figures]
+                    kept.append(cost)
+        return [Cost.median(kept) for kept in costs]
 
     def transfer(self, goal, what, wanted, ours, theirs):
-        """A row of two that move the large file, given as functions that tell their seconds."""
-        our_seconds, their_seconds = self.in_turns(ours, theirs)
+        """A row of two that move the large file, given as functions that tell their cost."""
+        return self.compared(goal, what, wanted, *self.in_turns(ours, theirs))
+
+    def compared(self, goal, what, wanted, ours, theirs):
+        """A row of what two cost that moved the large file."""
         return Row(
-            goal, what, self.bytes / our_seconds / 1e9, self.bytes / their_seconds / 1e9, "GB/s", wanted,
-            their_seconds / our_seconds,
+            goal, what, self.rate(ours), self.rate(theirs), "GB/s", wanted, theirs.seconds / ours.seconds,
+            our_cpu=ours.cpu_per_gib(self.bytes), their_cpu=theirs.cpu_per_gib(self.bytes),
         )
+
+    def rate(self, cost):
+        """GB/s for the large file."""
+        return self.bytes / cost.seconds / 1e9

@@ -5,7 +5,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from support.bench import NAME, PASSWORD, TARGET, Missing, timed
+from support.bench import NAME, PASSWORD, TARGET, Missing
+from support.cost import timed
 
 FOLDER = Path(__file__).resolve().parent.parent / "peers"
 
@@ -22,22 +23,22 @@ def program():
     return target / "release" / "sansmb-bench-peers"
 
 
-def move(bench, server, mode, peer, verb, remote, local):
+def move(server, mode, peer, verb, remote, local):
     options = ["--encrypt"] if mode == "encrypted" else []
-    return timed([program(), peer, verb, server.port, NAME, PASSWORD, remote, local, *options])
+    return timed(server.pid, [program(), peer, verb, server.port, NAME, PASSWORD, remote, local, *options])
 
 
 def peer_get(bench, server, mode, peer):
     program()
     bench.place_large(server)
     got = bench.folder / "got.bin"
-    took = move(bench, server, mode, peer, "get", "large.bin", got)
+    cost = move(server, mode, peer, "get", "large.bin", got)
     bench.same(got)
-    return took
+    return cost
 
 
 def peer_put(bench, server, mode, peer):
     program()
-    took = move(bench, server, mode, peer, "put", "put.bin", bench.large)
+    cost = move(server, mode, peer, "put", "put.bin", bench.large)
     bench.same(server.folder / "put.bin")
-    return took
+    return cost

@@ -17,6 +17,9 @@ class Row:
     #: Ours to theirs, larger is better unless `at_most`. Without a peer: the figure itself.
     ratio: float
     at_most: bool = False
+    #: Processor seconds for each GiB, of client and of server; None where that was not looked at.
+    our_cpu: list[float] | None = None
+    their_cpu: list[float] | None = None
 
     @property
     def met(self):
@@ -29,14 +32,21 @@ class Row:
         wanted = "" if self.wanted is None else f"{sign} {self.wanted:g}"
         met = {None: "", True: "yes", False: "**no**"}[self.met]
         theirs = "" if self.theirs is None else f"{self.theirs:.3g}"
-        return [self.goal, self.what, f"{self.ours:.3g} {self.unit}", theirs, f"{self.ratio:.2f}", wanted, met]
+        ours, ratio = f"{self.ours:.3g} {self.unit}", f"{self.ratio:.2f}"
+        return [self.goal, self.what, ours, theirs, ratio, wanted, met, self.cpu()]
+
+    def cpu(self):
+        if self.our_cpu is None:
+            return ""
+        sides = [self.our_cpu, self.their_cpu or []]
+        return " / ".join("+".join(f"{seconds:.2f}" for seconds in side) or "?" for side in sides)
 
     def line(self):
-        goal, what, ours, theirs, ratio, wanted, met = self.cells()
-        return f"{goal:4} {what:64} {ours:>14} {theirs:>8} {ratio:>8}  {wanted:8} {met.strip('*')}"
+        goal, what, ours, theirs, ratio, wanted, met, cpu = self.cells()
+        return f"{goal:4} {what:64} {ours:>14} {theirs:>8} {ratio:>8}  {wanted:8} {met.strip('*'):4} {cpu}"
 
 
-HEAD = ["goal", "what", "ours", "theirs", "ratio", "wanted", "met"]
+HEAD = ["goal", "what", "ours", "theirs", "ratio", "wanted", "met", "CPU client + server, ours / theirs"]
 
 
 def table(rows):
