@@ -2,27 +2,27 @@
 
 from functools import partial
 
-from rows.transfers import MODES, sansmb_get, sansmb_put, smbclient_get, smbclient_put
+from rows.transfers import each, sansmb_get, sansmb_put, smbclient_get, smbclient_put
 from support.bench import Missing, say
 from support.peers import peer_get, peer_put
 
-MOVES = {"get": (sansmb_get, smbclient_get, peer_get), "put": (sansmb_put, smbclient_put, peer_put)}
+CLIENTS = {"get": (sansmb_get, smbclient_get, peer_get), "put": (sansmb_put, smbclient_put, peer_put)}
 #: What the clients of the registry can do with this smbd: neither leaves signing out for a user who has a
 #: password, and smb2 does not negotiate encryption.
 CRATES = {"plain": [], "signed": ["smb", "smb2"], "encrypted": ["smb"]}
 
 
 def rows(bench, goal):
-    for mode in MODES:
-        for name, (ours, smbclient, crate) in MOVES.items():
-            others = {"smbclient": partial(smbclient, bench, bench.smbd, mode)}
-            others |= {peer: partial(crate, bench, bench.smbd, mode, peer) for peer in CRATES[mode]}
-            ours = partial(ours, bench, bench.smbd, mode)
-            try:
-                yield row(bench, goal, f"{name} on smbd, {mode}", ours, others)
-            except Missing as missing:
-                say(f"{goal}: without the clients of the registry, {missing}")
-                yield row(bench, goal, f"{name} on smbd, {mode}", ours, {"smbclient": others["smbclient"]})
+    for mode, move in each(bench):
+        ours, smbclient, crate = CLIENTS[move]
+        ours = partial(ours, bench, bench.smbd, mode)
+        others = {"smbclient": partial(smbclient, bench, bench.smbd, mode)}
+        crates = {peer: partial(crate, bench, bench.smbd, mode, peer) for peer in CRATES[mode]}
+        try:
+            yield row(bench, goal, f"{move} on smbd, {mode}", ours, others | crates)
+        except Missing as missing:
+            say(f"{goal}: without the clients of the registry, {missing}")
+            yield row(bench, goal, f"{move} on smbd, {mode}", ours, others)
 
 
 def row(bench, goal, what, ours, others):

@@ -2,18 +2,12 @@
 
 from functools import partial
 
-from rows.transfers import MODES, smbclient_get, smbclient_put
+from rows.transfers import each, smbclient_get, smbclient_put
 
-MOVES = {"get": smbclient_get, "put": smbclient_put}
+SMBCLIENT = {"get": smbclient_get, "put": smbclient_put}
 
 
 def rows(bench, goal):
-    for mode in MODES:
-        for name, move in MOVES.items():
-            yield bench.transfer(
-                goal,
-                f"our server / smbd, smbclient {name}, {mode}",
-                1.3,
-                partial(move, bench, bench.ours, mode),
-                partial(move, bench, bench.smbd, mode),
-            )
+    for mode, move in each(bench):
+        ours, theirs = (partial(SMBCLIENT[move], bench, side, mode) for side in (bench.ours, bench.smbd))
+        yield bench.transfer(goal, f"our server / smbd, smbclient {move}, {mode}", 1.3, ours, theirs)

@@ -6,6 +6,15 @@ MODES = {
     "signed": (["--client-protection=sign"], ["--sign"]),
     "encrypted": (["--client-protection=encrypt"], ["--encrypt"]),
 }
+MOVES = ["get", "put"]
+
+
+def each(bench):
+    """Every mode and move that is asked for."""
+    for mode in MODES:
+        for move in MOVES:
+            if bench.only <= {mode, move}:
+                yield mode, move
 
 
 def smbclient_get(bench, server, mode):

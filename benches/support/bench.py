@@ -62,8 +62,8 @@ class Server:
 class Bench:
     """One run: a folder in memory, servers that start when a row first wants them, and the number of pairs."""
 
-    def __init__(self, mib, pairs):
-        self.mib, self.pairs = mib, pairs
+    def __init__(self, mib, pairs, only=()):
+        self.mib, self.pairs, self.only = mib, pairs, set(only)
         self.bytes = mib << 20
         self.servers = []
 
