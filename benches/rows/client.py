@@ -13,7 +13,7 @@ CRATES = {"plain": [], "signed": ["smb", "smb2"], "encrypted": ["smb"]}
 
 
 def rows(bench, goal):
-    for mode, move in each(bench):
+    for mode, move in each(bench, "smbd"):
         ours, smbclient, crate = CLIENTS[move]
         ours = partial(ours, bench, bench.smbd, mode)
         others = {"smbclient": partial(smbclient, bench, bench.smbd, mode)}

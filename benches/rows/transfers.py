@@ -9,11 +9,11 @@ MODES = {
 MOVES = ["get", "put"]
 
 
-def each(bench):
-    """Every mode and move that is asked for."""
+def each(bench, *words):
+    """Every mode and move that is asked for, of a comparison that goes by these words as well."""
     for mode in MODES:
         for move in MOVES:
-            if bench.only <= {mode, move}:
+            if bench.only <= {mode, move, *words}:
                 yield mode, move
 
 

@@ -1,11 +1,11 @@
-"""Get and put with other clients in Rust: `benches/peers`, built when a row first wants it."""
+"""Other clients and servers in Rust: `benches/peers`, built when a row first wants it."""
 
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
-from support.bench import NAME, PASSWORD, TARGET, Missing
+from support.bench import NAME, PASSWORD, TARGET, Missing, Server, free_port
 from support.cost import timed
 
 FOLDER = Path(__file__).resolve().parent.parent / "peers"
@@ -42,3 +42,13 @@ def peer_put(bench, server, mode, peer):
     cost = move(server, mode, peer, "put", "put.bin", bench.large)
     bench.same(server.folder / "put.bin")
     return cost
+
+
+@cache
+def smb_server(bench):
+    """The server of the crate `smb-server`."""
+    share, port = bench.share("smb-server"), free_port()
+    command = [program(), "smb-server", str(port), NAME, PASSWORD, share]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    return bench.started(Server(process, port, share))
