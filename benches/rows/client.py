@@ -8,7 +8,8 @@ from support.peers import peer_get, peer_put
 
 CLIENTS = {"get": (sansmb_get, smbclient_get, peer_get), "put": (sansmb_put, smbclient_put, peer_put)}
 #: What the clients of the registry can do with this smbd: neither leaves signing out for a user who has a
-#: password, and smb2 does not negotiate encryption.
+#: password. smb2 encrypts if the server asks for it, but its NEGOTIATE has the ciphers without the capability,
+#: for which smbd chooses none: where smbd requires encryption, it does not let smb2 in.
 CRATES = {"plain": [], "signed": ["smb", "smb2"], "encrypted": ["smb"]}
 
 

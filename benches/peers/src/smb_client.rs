@@ -9,13 +9,17 @@ use smb::{
 
 use crate::{Job, Result};
 
-/// What was found to be best: its own copy helper, with pieces of 64 KiB, is far slower.
-const TASKS: u64 = 8;
-const PIECE: u64 = 1 << 20;
+/// What was found to be best: with pieces of 64 KiB, as its own copy helper has, a get took a third longer, with 8 tasks
+/// or with several MiB each more than twice as long.
+const TASKS: u64 = 64;
+const PIECE: u64 = 512 << 10;
+/// As many as those need, and some more; by itself it asks for 128.
+const CREDITS: u16 = 1024;
 
 pub async fn run(job: &Job<'_>) -> Result {
     let mut config = ClientConfig { dfs: false, ..ClientConfig::default() };
     config.connection.port = Some(job.port);
+    config.connection.credits_backlog = Some(CREDITS);
     if job.encrypt {
         config.connection.encryption_mode = EncryptionMode::Required;
     }
