@@ -12,8 +12,9 @@ pub struct Chunk {
 /// Plans the requests of one transfer: it keeps up to `depth` of them under way and takes short
 /// answers into account. It sends nothing itself.
 ///
-/// A transfer starts with one request and doubles with every answer up to `depth`, so that a small
-/// file costs one request and a large one soon fills the link.
+/// Where the end is not known a transfer starts with two requests and doubles with every answer up to `depth`,
+/// so that a small file costs no more and a large one soon fills the link. Where it is known all of them may
+/// be under way at once. Pieces end at multiples of their size, wherever the transfer starts.
 #[derive(Debug)]
 pub struct Transfer {
     next: u64,
@@ -35,7 +36,7 @@ impl Transfer {
             end,
             chunk,
             depth,
-            allowed: depth.min(2),
+            allowed: if end.is_some() { depth } else { depth.min(2) },
             under_way: 0,
             again: alloc::vec::Vec::new(),
         }
@@ -54,7 +55,8 @@ impl Transfer {
         if left == 0 {
             return None;
         }
-        let len = left.min(self.chunk.into()) as u32;
+        let chunk = u64::from(self.chunk);
+        let len = left.min(chunk - self.next % chunk) as u32;
         let chunk = Chunk { offset: self.next, len };
         self.next = self.next.saturating_add(len.into());
         self.under_way += 1;
@@ -80,5 +82,30 @@ impl Transfer {
     /// Whether every piece is done.
     pub fn is_finished(&self) -> bool {
         self.under_way == 0 && self.again.is_empty() && self.end.is_some_and(|end| self.next >= end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(transfer: &mut Transfer) -> alloc::vec::Vec<(u64, u32)> {
+        core::iter::from_fn(|| transfer.poll_next()).map(|chunk| (chunk.offset, chunk.len)).collect()
+    }
+
+    #[test]
+    fn what_has_a_known_end_is_asked_for_at_once() {
+        let mut transfer = Transfer::new(0, Some(25), 10, 8);
+        assert_eq!(asked(&mut transfer), [(0, 10), (10, 10), (20, 5)]);
+        let mut transfer = Transfer::new(0, None, 10, 8);
+        assert_eq!(asked(&mut transfer), [(0, 10), (10, 10)]);
+        transfer.done(Chunk { offset: 0, len: 10 }, 10);
+        assert_eq!(asked(&mut transfer), [(20, 10), (30, 10), (40, 10)]);
+    }
+
+    #[test]
+    fn pieces_end_at_multiples_of_their_size() {
+        let mut transfer = Transfer::new(13, Some(45), 10, 8);
+        assert_eq!(asked(&mut transfer), [(13, 7), (20, 10), (30, 10), (40, 5)]);
     }
 }
