@@ -6,6 +6,7 @@ pub mod matrix;
 pub mod peers;
 pub mod raw;
 pub mod scratch;
+pub mod still;
 pub mod torture;
 pub mod transcript;
 

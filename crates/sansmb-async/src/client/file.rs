@@ -1,6 +1,6 @@
 //! An open file.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sansmb::{
@@ -15,7 +15,7 @@ use sansmb::{
 
 use super::{
     driver::Op,
-    share::{Metadata, Share, response},
+    share::{Metadata, Share, response, wire_path},
     stream::{ReadStream, WriteStream},
 };
 use crate::error::{Error, Result};
@@ -27,11 +27,19 @@ pub struct File {
     share: Share,
     id: FileId,
     metadata: Metadata,
-    open: bool,
+    pub(super) open: bool,
+    /// It is to be removed, should it be dropped.
+    pub(super) discarded: bool,
 }
 
 impl Drop for File {
     fn drop(&mut self) {
+        if self.open && self.discarded {
+            let (tree, info) = (self.share.inner.tree, disposition(true));
+            let request = set_info(self.id, fscc::FileInfoClass::DISPOSITION, &info);
+            let shared = &self.share.inner.handle.shared;
+            shared.forget(|client, now| client.request::<op::SetInfo>(tree, &request, now));
+        }
         if self.open {
             self.share.close_file(self.id);
         }
@@ -40,7 +48,7 @@ impl Drop for File {
 
 impl File {
     pub(super) fn new(share: Share, id: FileId, metadata: Metadata) -> Self {
-        Self { share, id, metadata, open: true }
+        Self { share, id, metadata, open: true, discarded: false }
     }
 
     /// What was known of it when it was opened.
@@ -82,9 +90,22 @@ impl File {
     /// Reads from `start` to the end that the file had when it was opened, many requests at a time, in
     /// order. Where no length was known, as with an empty file, to the end that is found.
     pub fn read_stream(&self, start: u64) -> ReadStream<'_> {
-        let (chunk, depth) = self.window(self.share.inner.max_read);
         let end = Some(self.metadata.len).filter(|len| *len > start);
-        ReadStream::new(self, Transfer::new(start, end, chunk, depth), VecDeque::new())
+        self.stream_between(start, end, None)
+    }
+
+    /// The same from its start, which [`Share::open_and_read`] has read already.
+    pub fn read_stream_after(&self, head: Option<Bytes>) -> ReadStream<'_> {
+        let Some(head) = head else { return self.read_stream(0) };
+        let start = head.len() as u64;
+        // What says that it is empty and is not has an end that is not known.
+        let end = Some(self.metadata.len.max(start)).filter(|_| self.metadata.len > 0 || start == 0);
+        self.stream_between(start, end, Some(head))
+    }
+
+    fn stream_between(&self, start: u64, end: Option<u64>, head: Option<Bytes>) -> ReadStream<'_> {
+        let (chunk, depth) = self.window(self.share.inner.max_read);
+        ReadStream::new(self, Transfer::new(start, end, chunk, depth), head)
     }
 
     /// Writes in order from `start` on, many requests at a time.
@@ -108,8 +129,7 @@ impl File {
 
     /// Sets the time of the last change of its data.
     pub async fn set_written(&self, written: FileTime) -> Result<()> {
-        let info = fscc::FileBasicInfo { last_write_time: written, ..Default::default() }.to_vec();
-        self.set_info(fscc::FileInfoClass::BASIC, &info).await
+        self.set_info(fscc::FileInfoClass::BASIC, &written_at(written)).await
     }
 
     /// Asks for a class of information; at most `max` bytes of it.
@@ -127,16 +147,13 @@ impl File {
 
     /// Gives it another name on the same share.
     pub async fn rename(&self, to: &str, replace: bool) -> Result<()> {
-        let to = super::share::wire_path(to);
-        let info =
-            fscc::FileRenameInfo { replace_if_exists: replace, root_directory: 0, name: to.as_utf16() };
-        self.set_info(fscc::FileInfoClass::RENAME, &info.to_vec()).await
+        self.set_info(fscc::FileInfoClass::RENAME, &renamed(to, replace)).await
     }
 
     /// Marks it to be deleted when it is closed, or takes that back.
     pub async fn set_delete(&self, delete: bool) -> Result<()> {
-        let info = fscc::FileDispositionInfo { delete_pending: delete }.to_vec();
-        self.set_info(fscc::FileInfoClass::DISPOSITION, &info).await
+        self.start_set_info(fscc::FileInfoClass::DISPOSITION, &disposition(delete)).await?;
+        Ok(())
     }
 
     /// Closes it.
@@ -148,15 +165,12 @@ impl File {
     }
 
     async fn set_info(&self, class: fscc::FileInfoClass, buffer: &[u8]) -> Result<()> {
-        let request = SetInfoRequest {
-            info_type: InfoType::FILE,
-            info_class: class.0,
-            file_id: self.id,
-            buffer,
-            ..Default::default()
-        };
-        self.share.start::<op::SetInfo>(&request).await?;
+        self.start_set_info(class, buffer).await?;
         Ok(())
+    }
+
+    pub(super) fn start_set_info(&self, class: fscc::FileInfoClass, buffer: &[u8]) -> Op {
+        self.share.start::<op::SetInfo>(&set_info(self.id, class, buffer))
     }
 
     /// Size and number of requests under way.
@@ -178,6 +192,28 @@ impl File {
         let shared = &self.share.inner.handle.shared;
         shared.start(Some(tree), |client, now| client.write(tree, id, offset, data, now))
     }
+}
+
+/// A SET_INFO for a file.
+pub(super) fn set_info(file_id: FileId, class: fscc::FileInfoClass, buffer: &[u8]) -> SetInfoRequest<'_> {
+    SetInfoRequest { info_type: InfoType::FILE, info_class: class.0, file_id, buffer, ..Default::default() }
+}
+
+/// What SET_INFO is given to mark a file for deletion, or to take that back.
+pub(super) fn disposition(delete_pending: bool) -> Vec<u8> {
+    fscc::FileDispositionInfo { delete_pending }.to_vec()
+}
+
+/// What it is given to set the time of the last change of the data, and no other.
+pub(super) fn written_at(time: FileTime) -> Vec<u8> {
+    fscc::FileBasicInfo { last_write_time: time, ..Default::default() }.to_vec()
+}
+
+/// What it is given to give a file another name.
+pub(super) fn renamed(to: &str, replace: bool) -> Vec<u8> {
+    let to = wire_path(to);
+    let name = to.as_utf16();
+    fscc::FileRenameInfo { replace_if_exists: replace, root_directory: 0, name }.to_vec()
 }
 
 /// Bytes under way at a time: 8 MiB, which fills a fast link over some milliseconds without flooding the

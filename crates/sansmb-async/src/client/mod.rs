@@ -2,6 +2,7 @@
 
 mod connection;
 mod dir;
+mod draft;
 mod driver;
 mod file;
 mod persistent;
@@ -12,6 +13,7 @@ mod stream;
 
 pub use connection::{Connection, DEFAULT_PORT};
 pub use dir::{DirStream, Entry};
+pub use draft::Draft;
 pub use file::File;
 pub use persistent::{Claim, PERSISTENT};
 pub use pipe::ShareInfo;

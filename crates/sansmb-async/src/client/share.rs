@@ -9,14 +9,21 @@ use sansmb::{
     wire::{
         AccessMask, Bulk, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
         FileAttributes, FileId, FileTime, ImpersonationLevel, InfoType, NtStatus, QueryInfoRequest,
-        ReadRequest, SetInfoRequest, ShareAccess, ShareType, TreeConnectResponse, Utf16Buf, WriteRequest,
-        fscc,
+        ReadRequest, ShareAccess, ShareType, TreeConnectResponse, Utf16Buf, WriteRequest, fscc,
     },
     wire::{Structure, Utf16},
 };
 
-use super::{connection::Handle, dir::DirStream, driver::Op, file::File};
+use super::{
+    connection::Handle,
+    dir::DirStream,
+    driver::Op,
+    file::{File, disposition, read_result, renamed, set_info},
+};
 use crate::error::{Error, Result};
+
+/// Every member of a compound is an operation.
+pub(super) const LOST: &str = "a member of a compound was lost";
 
 /// A share that is connected; it is let go with the last handle.
 #[derive(Debug, Clone)]
@@ -204,7 +211,37 @@ impl Share {
     pub async fn open(&self, path: &str, options: OpenOptions) -> Result<File> {
         let name = wire_path(path);
         let request = options.request(name.as_utf16());
-        let response = response(self.start::<op::Create>(&request).await?)?;
+        self.file(self.start::<op::Create>(&request).await?)
+    }
+
+    /// Opens a file and reads up to `limit` bytes from its start, in one round trip.
+    ///
+    /// `limit` counts for no more than the server answers at once. What was read is empty at the end of the
+    /// file, and `None` where the server refused it.
+    pub async fn open_and_read(
+        &self,
+        path: &str,
+        options: OpenOptions,
+        limit: u32,
+    ) -> Result<(File, Option<Bytes>)> {
+        let name = wire_path(path);
+        let create = Member::new::<op::Create>(&options.request(name.as_utf16()));
+        let read = ReadRequest {
+            length: limit.min(self.inner.max_read),
+            file_id: FileId::ANY,
+            ..Default::default()
+        };
+        let mut ops = self.start_all(vec![create, Member::new::<op::Read>(&read)]).into_iter();
+        let (Some(created), Some(read)) = (ops.next(), ops.next()) else {
+            return Err(Error::Unexpected(LOST));
+        };
+        let (created, read) = (created.await, read.await);
+        Ok((self.file(created?)?, read_result(read).ok()))
+    }
+
+    /// The file that a CREATE opened.
+    pub(super) fn file(&self, outcome: Outcome) -> Result<File> {
+        let response = response(outcome)?;
         let created: CreateResponse<'_> = response.body::<op::Create>()?;
         Ok(File::new(self.clone(), created.file_id, Metadata::from_create(&created)))
     }
@@ -295,8 +332,8 @@ impl Share {
 
     async fn remove(&self, path: &str, kind: CreateOptions) -> Result<()> {
         let name = wire_path(path);
-        let info = fscc::FileDispositionInfo { delete_pending: true }.to_vec();
-        let set = set_file_info(fscc::FileInfoClass::DISPOSITION, &info);
+        let info = disposition(true);
+        let set = set_info(FileId::ANY, fscc::FileInfoClass::DISPOSITION, &info);
         let create = OpenOptions::for_delete(kind).request(name.as_utf16());
         self.opened(&create, vec![Member::new::<op::SetInfo>(&set)]).await?;
         Ok(())
@@ -304,11 +341,8 @@ impl Share {
 
     /// Gives a file or directory another name.
     pub async fn rename(&self, from: &str, to: &str, replace: bool) -> Result<()> {
-        let (from, to) = (wire_path(from), wire_path(to));
-        let info =
-            fscc::FileRenameInfo { replace_if_exists: replace, root_directory: 0, name: to.as_utf16() }
-                .to_vec();
-        let set = set_file_info(fscc::FileInfoClass::RENAME, &info);
+        let (from, info) = (wire_path(from), renamed(to, replace));
+        let set = set_info(FileId::ANY, fscc::FileInfoClass::RENAME, &info);
         let create = OpenOptions::for_delete(CreateOptions::empty()).request(from.as_utf16());
         self.opened(&create, vec![Member::new::<op::SetInfo>(&set)]).await?;
         Ok(())
@@ -341,18 +375,22 @@ impl Share {
         self.inner.handle.shared.start(Some(tree), |client, now| client.request::<O>(tree, request, now))
     }
 
+    /// Some requests in one frame, each after the first on the file that the one before opened or used.
+    pub(super) fn start_all(&self, members: Vec<Member>) -> Vec<Op> {
+        let tree = self.inner.tree;
+        self.inner.handle.shared.start_all(tree, |client, now| client.compound(tree, members, now))
+    }
+
     /// CREATE, some requests on what it opened, CLOSE, in one frame: one round trip. The first
     /// failure is the result.
     async fn opened(&self, create: &CreateRequest<'_>, middle: Vec<Member>) -> Result<Vec<Response>> {
-        let tree = self.inner.tree;
         let mut members = vec![Member::new::<op::Create>(create)];
         members.extend(middle);
         let close = CloseRequest { file_id: FileId::ANY, ..Default::default() };
         members.push(Member::new::<op::Close>(&close));
-        let ops = self.inner.handle.shared.start_all(tree, |client, now| client.compound(tree, members, now));
         let mut responses = Vec::new();
         let mut failure = None;
-        for op in ops {
+        for op in self.start_all(members) {
             match op.await {
                 Ok(outcome) => responses.push(response(outcome)?),
                 Err(error) => failure = failure.or(Some(error)),
@@ -393,15 +431,5 @@ impl Share {
                 _ => Err(error),
             },
         }
-    }
-}
-
-fn set_file_info(class: fscc::FileInfoClass, buffer: &[u8]) -> SetInfoRequest<'_> {
-    SetInfoRequest {
-        info_type: InfoType::FILE,
-        info_class: class.0,
-        file_id: FileId::ANY,
-        buffer,
-        ..Default::default()
     }
 }

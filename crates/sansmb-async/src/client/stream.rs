@@ -20,11 +20,13 @@ pub struct ReadStream<'f> {
     file: &'f File,
     plan: Transfer,
     under_way: VecDeque<(Chunk, Op)>,
+    /// What was read before the stream began.
+    head: Option<Bytes>,
 }
 
 impl<'f> ReadStream<'f> {
-    pub(super) fn new(file: &'f File, plan: Transfer, under_way: VecDeque<(Chunk, Op)>) -> Self {
-        Self { file, plan, under_way }
+    pub(super) fn new(file: &'f File, plan: Transfer, head: Option<Bytes>) -> Self {
+        Self { file, plan, under_way: VecDeque::new(), head }
     }
 
     /// The next bytes, or `None` at the end of the file. They share the memory that the socket
@@ -32,6 +34,9 @@ impl<'f> ReadStream<'f> {
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(chunk) = self.plan.poll_next() {
             self.under_way.push_back((chunk, self.file.start_read(chunk.offset, chunk.len)));
+        }
+        if let Some(head) = self.head.take().filter(|head| !head.is_empty()) {
+            return Ok(Some(head));
         }
         let Some((chunk, op)) = self.under_way.pop_front() else { return Ok(None) };
         let data = read_result(op.await)?;
@@ -74,6 +79,12 @@ impl<'f> WriteStream<'f> {
     /// The size of pieces that serves best, in bytes.
     pub fn chunk(&self) -> usize {
         self.chunk as usize
+    }
+
+    /// The size of the next piece that serves best: those after it then begin at multiples of
+    /// [`WriteStream::chunk`], wherever the stream began.
+    pub fn next_chunk(&self) -> usize {
+        (u64::from(self.chunk) - self.offset % u64::from(self.chunk)) as usize
     }
 
     /// Room for one piece, in memory that was sent before where there is some.
