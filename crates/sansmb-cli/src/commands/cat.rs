@@ -8,6 +8,7 @@ use crate::{
     client::Servers,
     failure::{About, Result},
     output::Out,
+    progress::Progress,
     url::SmbUrl,
 };
 
@@ -16,25 +17,34 @@ pub(super) async fn run(args: &Paths) -> Result<()> {
     let mut out = Out::new();
     let result = each(&args.urls, async |url| {
         let share = servers.share(url).await?;
-        copy(&share, url, &mut out, |_| {}).await
+        copy(&share, url, &mut out, None).await
     })
     .await;
     out.flush()?;
     result
 }
 
+/// How much of a file comes or goes with the request that opens or makes it. With its headers it fits into the
+/// first 64 KiB that a receiver has room for, and all servers take as much in a compound.
+pub(super) const HEAD: u32 = 60 << 10;
+
 /// Writes a file to standard output.
 pub(super) async fn copy(
     share: &Share,
     url: &SmbUrl,
     out: &mut Out,
-    mut advanced: impl FnMut(usize),
+    mut progress: Option<&mut Progress>,
 ) -> Result<()> {
-    let file = share.open(&url.path, OpenOptions::read()).await.about(url)?;
-    let mut stream = file.read_stream(0);
+    let (file, head) = share.open_and_read(&url.path, OpenOptions::read(), HEAD).await.about(url)?;
+    if let Some(progress) = &mut progress {
+        progress.begin(url.base_name(), file.metadata().len);
+    }
+    let mut stream = file.read_stream_after(head);
     while let Some(bytes) = stream.next().await.about(url)? {
         out.bytes(&bytes)?;
-        advanced(bytes.len());
+        if let Some(progress) = &mut progress {
+            progress.advance(bytes.len());
+        }
     }
     Ok(())
 }

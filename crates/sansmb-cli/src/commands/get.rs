@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sansmb_async::client::{OpenOptions, Share};
+use sansmb_async::{
+    Bytes,
+    client::{File, OpenOptions, Share},
+};
 use serde::Serialize;
 
 use super::{
@@ -39,24 +42,11 @@ pub(super) async fn run(args: &Get) -> Result<()> {
         if args.recursive {
             return Err(Failure::usage("standard output takes one file, no directory"));
         }
-        let len = share.metadata(&url.path).await.about(url)?.len;
-        progress.begin(url.base_name(), len);
         let mut out = Out::new();
-        cat::copy(&share, url, &mut out, |bytes| progress.advance(bytes)).await?;
+        cat::copy(&share, url, &mut out, Some(&mut progress)).await?;
         return out.flush();
     }
-    let metadata = share.metadata(&url.path).await.about(url)?;
-    if metadata.is_dir() && !args.recursive {
-        return Err(Failure::refused(url, "it is a directory: -r copies it with all that is in it"));
-    }
-    if !metadata.is_dir() && url.directory {
-        return Err(Failure::refused(url, "it is not a directory"));
-    }
-    let target = target(args.local.as_deref(), url.base_name())?;
-    let result = match metadata.is_dir() {
-        true => get_tree(&share, url, target, &mut progress).await,
-        false => get_file(&share, url, &target, &mut progress).await,
-    };
+    let result = get(&share, args, &mut progress).await;
     if args.access.json {
         let (files, bytes) = progress.totals();
         drop(progress);
@@ -65,6 +55,38 @@ pub(super) async fn run(args: &Get) -> Result<()> {
         out.flush()?;
     }
     result
+}
+
+/// Copies what is there.
+pub(super) async fn get(share: &Share, args: &Get, progress: &mut Progress) -> Result<()> {
+    let url = &args.url;
+    let refused = match args.recursive || url.directory {
+        true => None,
+        // Mostly it is a file, and opening it says so.
+        false => match open(share, url).await {
+            Ok(file) => {
+                let target = target(args.local.as_deref(), url.base_name())?;
+                return get_file(file, url, &target, progress).await;
+            }
+            Err(failure) => Some(failure),
+        },
+    };
+    let metadata = match (share.metadata(&url.path).await.about(url), refused) {
+        (Ok(metadata), Some(failure)) if !metadata.is_dir() => return Err(failure),
+        (Err(_), Some(failure)) => return Err(failure),
+        (metadata, _) => metadata?,
+    };
+    if metadata.is_dir() && !args.recursive {
+        return Err(Failure::refused(url, "it is a directory: -r copies it with all that is in it"));
+    }
+    if !metadata.is_dir() && url.directory {
+        return Err(Failure::refused(url, "it is not a directory"));
+    }
+    let target = target(args.local.as_deref(), url.base_name())?;
+    match metadata.is_dir() {
+        true => get_tree(share, url, target, progress).await,
+        false => get_file(open(share, url).await?, url, &target, progress).await,
+    }
 }
 
 /// Where the copy goes: into a directory that is there, or under the name that was given.
@@ -83,13 +105,22 @@ fn target(local: Option<&Path>, name: &str) -> Result<PathBuf> {
     Ok(within.join(local_name(name)?))
 }
 
+/// Opens a file and reads its start.
+async fn open(share: &Share, url: &SmbUrl) -> Result<(File, Option<Bytes>)> {
+    share.open_and_read(&url.path, OpenOptions::read(), cat::HEAD).await.about(url)
+}
+
 /// Copies one file.
-async fn get_file(share: &Share, url: &SmbUrl, target: &Path, progress: &mut Progress) -> Result<()> {
-    let file = share.open(&url.path, OpenOptions::read()).await.about(url)?;
+async fn get_file(
+    (file, head): (File, Option<Bytes>),
+    url: &SmbUrl,
+    target: &Path,
+    progress: &mut Progress,
+) -> Result<()> {
     let metadata = *file.metadata();
     progress.begin(url.base_name(), metadata.len);
     let mut landing = Landing::new(target)?;
-    let mut stream = file.read_stream(0);
+    let mut stream = file.read_stream_after(head);
     let mut got = 0;
     while let Some(bytes) = stream.next().await.about(url)? {
         landing.write(&bytes)?;
@@ -100,7 +131,7 @@ async fn get_file(share: &Share, url: &SmbUrl, target: &Path, progress: &mut Pro
         let why = format!("the file shrank while it was copied, from {} to {got} bytes", metadata.len);
         return Err(Failure::refused(url, why));
     }
-    file.close().await.about(url)?;
+    // It is closed when it is dropped. What the server says to that changes nothing here.
     landing.complete(metadata.written)?;
     progress.file_done();
     Ok(())
@@ -125,7 +156,11 @@ async fn get_tree(share: &Share, top: &SmbUrl, target: PathBuf, progress: &mut P
             } else if entry.metadata.is_dir() {
                 below.push((url, path));
             } else {
-                survive(get_file(share, &url, &path, progress).await, progress, &mut failed)?;
+                let copied = match open(share, &url).await {
+                    Ok(file) => get_file(file, &url, &path, progress).await,
+                    Err(failure) => Err(failure),
+                };
+                survive(copied, progress, &mut failed)?;
             }
         }
         left.extend(below.into_iter().rev());

@@ -8,6 +8,8 @@ mod list;
 mod manage;
 mod probe;
 mod put;
+#[cfg(all(test, target_os = "linux"))]
+mod round_trips;
 pub(crate) mod serve;
 mod shares;
 mod stat;

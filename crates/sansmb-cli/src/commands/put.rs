@@ -11,9 +11,13 @@ use std::{
 };
 
 use sansmb::client::Payload;
-use sansmb_async::client::{File as RemoteFile, OpenOptions, Share};
+use sansmb_async::{
+    Bytes,
+    client::{Draft, Share},
+};
 
 use super::{
+    cat::HEAD,
     get::{Summary, survive},
     landing::file_time,
     manage::make_dir,
@@ -46,21 +50,18 @@ pub(super) async fn run(args: &Put, interrupt: &Interrupt) -> Result<()> {
         ));
     }
     let share = interrupt.or(Servers::new(&args.access).share(url)).await?;
-    let there = interrupt.or(async { Ok(share.metadata(&url.path).await.ok()) }).await?;
-    let into_dir = url.directory || there.is_some_and(|metadata| metadata.is_dir());
-    let url = match into_dir {
-        true if from_stdin => return Err(Failure::refused(url, "a name for the file is wanted")),
-        // What `cp -r` makes of a name that is not there yet, with or without the slash.
-        true if is_dir && there.is_none() => url.clone(),
-        true => url.with_path(join(&url.path, &remote_name(local)?)),
-        false => url.clone(),
-    };
+    put(&share, args, is_dir, interrupt).await
+}
+
+/// Copies what is here to a share.
+pub(super) async fn put(share: &Share, args: &Put, is_dir: bool, interrupt: &Interrupt) -> Result<()> {
+    let (local, url) = (args.local.as_path(), &args.url);
     let mut progress = Progress::new(args.access.json);
-    let mut copy = Copy { share: &share, interrupt, progress: &mut progress };
+    let mut copy = Copy { share, interrupt, progress: &mut progress };
     let result = match is_dir {
-        true => copy.tree(local, &url).await,
-        false if from_stdin => copy.put(Source::stdin(), &url).await,
-        false => copy.file(local, &url).await,
+        true => copy.dir(local, url).await,
+        false if local == Path::new("-") => copy.to(Source::stdin(), url, None).await,
+        false => copy.to(Source::file(local)?, url, Some(local)).await,
     };
     if args.access.json {
         let (files, bytes) = progress.totals();
@@ -114,6 +115,16 @@ impl Source {
         let len = Some(metadata.len()).filter(|_| metadata.is_file());
         Ok(Self { name, reader: Box::new(file), len, modified: metadata.modified().ok() })
     }
+
+    /// The first bytes, where they are there at once.
+    fn head(&mut self) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        if let Some(len) = self.len {
+            bytes.reserve_exact(len.min(HEAD.into()) as usize);
+            (&mut *self.reader).take(HEAD.into()).read_to_end(&mut bytes).about(&self.name)?;
+        }
+        Ok(bytes.into())
+    }
 }
 
 struct Copy<'a> {
@@ -123,6 +134,15 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
+    /// Copies a directory to an URL, or into the directory that is there.
+    async fn dir(&mut self, local: &Path, url: &SmbUrl) -> Result<()> {
+        let there = self.interrupt.or(async { Ok(self.share.metadata(&url.path).await.ok()) }).await?;
+        // What `cp -r` makes of a name that is not there yet, with or without the slash.
+        let into_dir = there.is_some_and(|metadata| url.directory || metadata.is_dir());
+        let url = if into_dir { within(url, local)? } else { url.clone() };
+        self.tree(local, &url).await
+    }
+
     /// Copies a directory with all that is in it. What cannot be copied is told, and left out.
     async fn tree(&mut self, local: &Path, url: &SmbUrl) -> Result<()> {
         let mut failed = false;
@@ -140,7 +160,11 @@ impl Copy<'_> {
                 } else if path.is_dir() {
                     below.push((path, url));
                 } else {
-                    survive(self.file(&path, &url).await, self.progress, &mut failed)?;
+                    let copied = match Source::file(&path) {
+                        Ok(source) => self.put(source, &url).await,
+                        Err(failure) => Err(failure),
+                    };
+                    survive(copied, self.progress, &mut failed)?;
                 }
             }
             left.extend(below.into_iter().rev());
@@ -148,43 +172,73 @@ impl Copy<'_> {
         if failed { Err(Failure::Reported) } else { Ok(()) }
     }
 
-    async fn file(&mut self, local: &Path, url: &SmbUrl) -> Result<()> {
-        self.put(Source::file(local)?, url).await
+    /// Copies one file to an URL, or into the directory that is there, where it needs a name of its own.
+    async fn to(&mut self, mut source: Source, url: &SmbUrl, local: Option<&Path>) -> Result<()> {
+        let within = |url| match local {
+            Some(local) => within(url, local),
+            None => Err(Failure::refused(url, "a name for the file is wanted")),
+        };
+        if url.directory || url.path.is_empty() {
+            return self.put(source, &within(url)?).await;
+        }
+        let head = source.head()?;
+        // What is there is asked for while the file is made that is mostly wanted. They need not wait for each other.
+        let asked = async {
+            let mut drafting = pin!(self.draft(url, head.clone()));
+            let begun = begin(drafting.as_mut()).await;
+            let there = self.share.metadata(&url.path).await;
+            let draft = match begun {
+                Some(draft) => draft,
+                None => drafting.await,
+            };
+            Ok((draft, there.is_ok_and(|there| there.is_dir())))
+        };
+        let (draft, into_dir) = self.interrupt.or(asked).await?;
+        if !into_dir {
+            return self.write(draft?, source, head, url).await;
+        }
+        // It goes in the background.
+        drop(draft);
+        let url = within(url)?;
+        let draft = self.interrupt.or(self.draft(&url, head.clone())).await?;
+        self.write(draft, source, head, &url).await
     }
 
-    /// Writes under a name of its own and renames at the end, so that under the final name there
-    /// is always a whole file: the old one until the new one is there. Until then it is marked for
-    /// deletion: whatever goes wrong, here or on the way, the server removes it.
-    async fn put(&mut self, source: Source, url: &SmbUrl) -> Result<()> {
-        self.progress.begin(url.base_name(), source.len.unwrap_or(0));
+    /// Copies one file to an URL.
+    async fn put(&mut self, mut source: Source, url: &SmbUrl) -> Result<()> {
+        let head = source.head()?;
+        let draft = self.interrupt.or(self.draft(url, head.clone())).await?;
+        self.write(draft, source, head, url).await
+    }
+
+    /// Makes the file under a name of its own, so that under the final name there is always a whole file:
+    /// the old one until the new one is there.
+    async fn draft(&self, url: &SmbUrl, head: Bytes) -> Result<Draft> {
         let parent = url.path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let partial = join(parent, &partial_name(url.base_name()));
-        let file = async { self.share.open(&partial, OpenOptions::create_new()).await.about(url) };
-        let file = self.interrupt.or(file).await?;
-        let interrupt = self.interrupt;
-        match interrupt.or(self.fill(source, &file, url)).await {
-            Ok(()) => {
-                self.progress.file_done();
-                file.close().await.about(url)
-            }
-            Err(failure) => {
-                // The first failure is what counts; the server may be gone, too.
-                let _ = file.set_delete(true).await;
-                let _ = file.close().await;
-                Err(failure)
-            }
-        }
+        self.share.draft(&partial, head).await.about(url)
     }
 
-    async fn fill(&mut self, mut source: Source, file: &RemoteFile, url: &SmbUrl) -> Result<()> {
-        // A server that will not do this may still take the file. It is told before the first data come;
-        // what it says to that can wait.
-        let mut marking = pin!(file.set_delete(true));
-        let marked = begin(marking.as_mut()).await;
-        let mut stream = file.write_stream(0);
+    /// Writes all of it and gives it its name.
+    async fn write(&mut self, draft: Draft, mut source: Source, head: Bytes, url: &SmbUrl) -> Result<()> {
+        self.progress.begin(url.base_name(), source.len.unwrap_or(0));
+        self.progress.advance(head.len());
+        let interrupt = self.interrupt;
+        if let Err(failure) = interrupt.or(self.fill(&mut source, &draft, url)).await {
+            draft.discard().await;
+            return Err(failure);
+        }
+        // Once it is sent, nobody can say any more which of the two files is there.
+        draft.publish(&url.path, true, source.modified.map(file_time)).await.about(url)?;
+        self.progress.file_done();
+        Ok(())
+    }
+
+    async fn fill(&mut self, source: &mut Source, draft: &Draft, url: &SmbUrl) -> Result<()> {
+        let mut stream = draft.write_stream();
         loop {
             let mut buffer = stream.buffer();
-            let limit = stream.chunk() as u64;
+            let limit = stream.next_chunk() as u64;
             let read = buffer.fill_with(|bytes| (&mut *source.reader).take(limit).read_to_end(bytes));
             let read = read.about(&source.name)?;
             // Ctrl-C ends whoever feeds us as well: this may not be the end that was meant.
@@ -195,30 +249,22 @@ impl Copy<'_> {
             stream.write(Payload::Buffer(buffer)).await.about(url)?;
             self.progress.advance(read);
         }
+        // It goes out behind the last data.
+        let kept = draft.keep();
         let sent = stream.finish().await.about(url)?;
         if let Some(len) = source.len
             && sent < len
         {
             let why = format!("the file shrank while it was copied, from {len} to {sent} bytes");
-            return Err(Failure::refused(source.name, why));
+            return Err(Failure::refused(&source.name, why));
         }
-        let marked = match marked {
-            Some(marked) => marked,
-            None => marking.await,
-        };
-        // Neither waits for the other.
-        let mut unmarking = pin!(file.set_delete(false));
-        let unmarked = if marked.is_ok() { begin(unmarking.as_mut()).await } else { Some(Ok(())) };
-        if let Some(modified) = source.modified {
-            file.set_written(file_time(modified)).await.about(url)?;
-        }
-        match unmarked {
-            Some(unmarked) => unmarked,
-            None => unmarking.await,
-        }
-        .about(url)?;
-        file.rename(&url.path, true).await.about(url)
+        kept.await.about(url)
     }
+}
+
+/// A local file's or directory's URL in a directory.
+fn within(url: &SmbUrl, local: &Path) -> Result<SmbUrl> {
+    Ok(url.with_path(join(&url.path, &remote_name(local)?)))
 }
 
 /// Lets `work` go as far as it comes without waiting. Unless it has ended so, it has to be awaited.

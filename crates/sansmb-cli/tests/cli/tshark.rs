@@ -167,17 +167,22 @@ fn our_client_on_our_server_is_well_formed_in_every_dialect() {
     }
 }
 
+/// How much of a file goes with the request that opens or makes it.
+const HEAD: usize = 60 << 10;
+
 /// Others decompress what we compressed, and find what we had.
 #[test]
 fn what_we_compress_others_decompress() {
     if peers::program("tshark").is_none() {
         return;
     }
-    // Text between two runs: no more than one block of Huffman's, since tshark 4.0 knows only one.
+    // Text between two runs: no more than one block of Huffman's, since tshark 4.0 knows only one. Before it
+    // comes what goes with the request that opens or makes the file, where that tshark loses the data.
     let mut text = vec![b'-'; 3000];
     text.extend(include_bytes!("../../../../docs/abuse.md").repeat(3));
     text.resize(text.len() + 5000, 0);
     assert!(text.len() < 1 << 16);
+    let text = [&text.repeat(2)[..HEAD], &text].concat();
     // tshark 4.0 does not know LZ4.
     for compressor in ["lz77", "lz77-huffman", "lznt1"] {
         for (protection, mark) in [("--compress", ":compress"), ("--sign", ""), ("--encrypt", ":encrypt")] {
@@ -214,10 +219,12 @@ fn what_we_compress_others_decompress() {
             assert!(all || compressor == "lz77-huffman", "{what}: something was not decompressed");
             let objects = folder.join("objects");
             tshark(&file, &["--export-objects", &format!("smb,{}", objects.display())]);
-            let found: Vec<_> = fs::read_dir(&objects).unwrap().map(|file| file.unwrap().path()).collect();
-            assert!(!found.is_empty(), "{what}");
+            let found = fs::read_dir(&objects).unwrap().map(|file| file.unwrap().path());
+            let found: Vec<_> = found.filter(|path| path.to_str().unwrap().contains("text")).collect();
+            assert_eq!(found.len(), 2, "{what}");
             for object in found {
-                assert!(fs::read(&object).unwrap() == text, "{what}: {}", object.display());
+                let got = fs::read(&object).unwrap();
+                assert!(got.get(HEAD..) == Some(&text[HEAD..]), "{what}: {}", object.display());
             }
             // So do we ourselves.
             let decoded = run(&["decode", file.to_str().unwrap()]).ok().stdout;
