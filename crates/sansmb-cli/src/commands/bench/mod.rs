@@ -145,15 +145,20 @@ impl Workload<'_> {
         });
         report.add(Figure::each("create, write, close", done.await?))?;
 
+        // Each connection lists all of them.
+        let over = self.shares.len().max(1) as u32;
         let watch = Stopwatch::start();
-        let listed = entries(self.share, self.dir).await?.len();
-        report.add(Figure::listing("list", listed as u64, watch.stop()))?;
-        if listed != count as usize {
-            return Err(Failure::refused(
-                self.dir,
-                format_args!("{count} files were made, {listed} are listed"),
-            ));
-        }
+        let done = at_once(over, over, |n| async move {
+            match entries(self.share_of(n), self.dir).await?.len() {
+                listed if listed == count as usize => Ok(()),
+                listed => {
+                    let why = format!("{count} files were made, {listed} are listed");
+                    Err(Failure::refused(self.dir, why))
+                }
+            }
+        });
+        done.await?;
+        report.add(Figure::listing("list", u64::from(over) * u64::from(count), watch.stop()))?;
 
         let done = at_once(jobs, count, |n| {
             let url = url(n);
