@@ -14,13 +14,15 @@ from support.bench import PROGRAM, ROOT, USER, free_port, need
 from support.cost import Cost, run, timed
 
 
-def iperf3(bench):
-    """The cost of as many bytes as the large file has, over one stream."""
+def iperf3(bench, address="127.0.0.1", client=(), server=()):
+    """The cost of as many bytes as the large file has, over one stream. `client` and `server` are commands
+    that run either side, for one that is not simply here."""
     program, port = need("iperf3", "iperf3"), free_port()
-    server = subprocess.Popen([program, "-s", "-1", "-p", str(port)], stdout=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen([*server, program, "-s", "-1", "-p", str(port)], **quiet)
     try:
         time.sleep(0.2)
-        said = json.loads(run([program, "-c", "127.0.0.1", "-p", port, "-n", bench.bytes, "-J"]))
+        said = json.loads(run([*client, program, "-c", address, "-p", port, "-n", bench.bytes, "-J"]))
     finally:
         server.terminate()
         server.wait()
