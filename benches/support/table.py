@@ -31,8 +31,8 @@ class Row:
         sign = "<=" if self.at_most else ">="
         wanted = "" if self.wanted is None else f"{sign} {self.wanted:g}"
         met = {None: "", True: "yes", False: "**no**"}[self.met]
-        theirs = "" if self.theirs is None else f"{self.theirs:.3g}"
-        ours, ratio = f"{self.ours:.3g} {self.unit}", f"{self.ratio:.2f}"
+        theirs = "" if self.theirs is None else figure(self.theirs)
+        ours, ratio = f"{figure(self.ours)} {self.unit}", f"{self.ratio:.2f}"
         return [self.goal, self.what, ours, theirs, ratio, wanted, met, self.cpu()]
 
     def cpu(self):
@@ -44,6 +44,11 @@ class Row:
     def line(self):
         goal, what, ours, theirs, ratio, wanted, met, cpu = self.cells()
         return f"{goal:4} {what:64} {ours:>14} {theirs:>8} {ratio:>8}  {wanted:8} {met.strip('*'):4} {cpu}"
+
+
+def figure(value):
+    """Three digits that count."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 HEAD = ["goal", "what", "ours", "theirs", "ratio", "wanted", "met", "CPU client + server, ours / theirs"]
