@@ -48,7 +48,7 @@ class Row:
 
 def figure(value):
     """Three digits that count."""
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 1000 else f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 999.5 else f"{value:.3g}"
 
 
 HEAD = ["goal", "what", "ours", "theirs", "ratio", "wanted", "met", "CPU client + server, ours / theirs"]
