@@ -276,7 +276,7 @@ pub(crate) struct Bench {
     /// How many small files are worked on at a time, or clients log on
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) jobs: u32,
-    /// Over how many connections, each with a session of its own, the small files go
+    /// Over how many connections, each with a session of its own, the small files go; each lists all of them
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) connections: u32,
     /// Measure so many clients instead: each logs on, then all read and write at once, one request each
