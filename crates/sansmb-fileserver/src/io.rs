@@ -89,12 +89,10 @@ impl FileServer {
 
     /// Asks for the rest of what was read in part.
     fn read_on(&mut self, id: OpenId, reading: Reading, into: MessageBuffer) {
-        let got = into.len();
-        let offset = reading.offset.saturating_add(got as u64);
-        let length = reading.length.saturating_sub(got as u32);
+        let (offset, length, got) = (reading.offset, reading.length, into.len());
         self.job_on(
             id,
-            |file| Job::Read { handle: file.handle, offset, length, into },
+            |file| Job::rest_of_read(file.handle, offset, length, into),
             Step::Read(Reading { got, ..reading }),
         );
     }

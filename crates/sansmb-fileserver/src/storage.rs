@@ -496,6 +496,16 @@ pub enum Job {
     },
 }
 
+impl Job {
+    /// What is left of a [`Job::Read`] of `length` bytes from `offset` on, of which `into` holds what was read, and
+    /// nothing else.
+    pub(crate) fn rest_of_read(handle: Handle, offset: u64, length: u32, into: MessageBuffer) -> Self {
+        let got = into.len();
+        let (offset, length) = (offset.saturating_add(got as u64), length.saturating_sub(got as u32));
+        Self::Read { handle, offset, length, into }
+    }
+}
+
 /// What a job that succeeded gives.
 #[derive(Debug)]
 #[non_exhaustive]

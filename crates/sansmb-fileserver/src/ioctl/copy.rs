@@ -244,9 +244,8 @@ impl FileServer {
                 let Some(handle) = self.file(source).map(|file| file.handle) else {
                     return self.copy_over(id, *copying, NtStatus::FILE_CLOSED);
                 };
-                let offset = chunk.source_offset.saturating_add(into.len() as u64);
-                let length = chunk.length.saturating_sub(into.len() as u32);
-                self.job_for(id, source, Job::Read { handle, offset, length, into }, Step::Copy(copying));
+                let rest = Job::rest_of_read(handle, chunk.source_offset, chunk.length, into);
+                self.job_for(id, source, rest, Step::Copy(copying));
             }
             (Stage::Copy | Stage::Write, Ok(Done::Written(n))) if n == u64::from(chunk.length) => {
                 if copying.stage == Stage::Write {

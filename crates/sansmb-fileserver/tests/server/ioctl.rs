@@ -1,6 +1,10 @@
 //! IOCTL.
 
-use sansmb::wire::{fsctl::*, *};
+use sansmb::{
+    conn::MessageBuffer,
+    wire::{fsctl::*, *},
+};
+use sansmb_fileserver::storage::Done;
 
 use crate::common::{
     Client, World,
@@ -190,6 +194,39 @@ fn a_source_that_is_closed_meanwhile_ends_the_copy() {
     let (status, done) = result(&client.answer(&mut world, id));
     assert_eq!((status, done.chunks_written), (NtStatus::FILE_CLOSED, 1));
     assert_eq!(client.answer(&mut world, close).status(), NtStatus::SUCCESS);
+}
+
+/// A storage may read a chunk in parts.
+#[test]
+fn a_copy_that_is_read_in_parts_is_whole() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.put(&mut world, "source", b"0123456789");
+    let source = client.open(&mut world, "source", open());
+    let target = client.open(&mut world, "target", ALL);
+    let key = resume_key(&mut client, &mut world, source);
+    world.hold = true;
+    let input = copy(key, &[(1, 0, 8)]);
+    let request = IoctlRequest {
+        ctl_code: CtlCode::SRV_COPYCHUNK,
+        file_id: target,
+        max_output_response: 12,
+        flags: IoctlFlags::IS_FSCTL,
+        input: &input,
+        ..Default::default()
+    };
+    let id = client.send(&mut world, Command::IOCTL, &request);
+    world.fail_held(0, NtStatus::NOT_SUPPORTED);
+    assert_eq!(world.held_names(), ["Read"]);
+    let mut part = MessageBuffer::with_capacity(8);
+    part.extend_from_slice(b"123");
+    world.end_held(0, Ok(Done::ReadPart(part)));
+    assert_eq!(world.held_names(), ["Read"]);
+    world.run_all();
+    let (status, done) = result(&client.answer(&mut world, id));
+    assert_eq!((status, done.chunks_written, done.total_bytes_written), (NtStatus::SUCCESS, 1, 8));
+    world.hold = false;
+    assert_eq!(client.read(&mut world, target, 0, 100), Ok(b"12345678".to_vec()));
 }
 
 #[test]
