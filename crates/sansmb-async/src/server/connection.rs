@@ -44,6 +44,8 @@ pub(crate) struct Connection<R: Runtime> {
     own: VecDeque<Mail>,
     done: Completions,
     batch: Batch,
+    /// How often in a row others were at the tables.
+    tries: u32,
     /// When the bytes came that were read last, until somebody wanted to know.
     read_at: Option<Now>,
 }
@@ -55,7 +57,7 @@ impl<R: Runtime> Drop for Connection<R> {
         self.inbox.close();
         let now = self.shared.clock.now();
         let mut batch = Batch::default();
-        self.shared.admit(&mut self.channel, now, &mut batch);
+        self.shared.tables().admit(&mut self.channel, now, &mut batch);
         let mut own = VecDeque::new();
         self.shared.unregister(self.conn);
         self.shared.carry_out(&mut batch, None, &mut own);
@@ -89,6 +91,7 @@ impl<R: Runtime> Connection<R> {
             own: VecDeque::new(),
             done: Completions::new(),
             batch: Batch::default(),
+            tries: 0,
             read_at: None,
         }
     }
@@ -99,7 +102,7 @@ impl<R: Runtime> Connection<R> {
         self.transmit(cx);
         for _ in 0..ROUNDS {
             let read = self.read(cx);
-            let worked = self.work(cx);
+            let Some(worked) = self.work(cx) else { break };
             let wrote = self.transmit(cx);
             if self.channel.is_finished() {
                 let _ = self.socket.shutdown();
@@ -116,13 +119,16 @@ impl<R: Runtime> Connection<R> {
         Poll::Pending
     }
 
-    /// Mail, requests and completions; whether there were any.
-    fn work(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Mail, requests and completions; whether there were any. Nothing when others are at the tables: then it has
+    /// to come back.
+    fn work(&mut self, cx: &mut Context<'_>) -> Option<bool> {
         let mut worked = false;
         loop {
-            // What it has for itself is older.
+            // What it has for itself is older; what was done and not taken in yet is older, too.
             let mut mail = std::mem::replace(&mut self.own, std::mem::take(&mut self.mail));
-            self.inbox.take(&mut self.mail, &mut self.done);
+            if self.done.is_empty() {
+                self.inbox.take(&mut self.mail, &mut self.done);
+            }
             mail.append(&mut self.mail);
             let mut busy = !mail.is_empty();
             for mail in mail.drain(..) {
@@ -136,7 +142,7 @@ impl<R: Runtime> Connection<R> {
                     }
                     Mail::Response(response) if response.needs_sessions() => {
                         let now = self.now();
-                        self.shared.deliver(response, &mut self.channel, now, &mut self.batch);
+                        self.shared.tables().deliver(response, &mut self.channel, now, &mut self.batch);
                         self.carry_out(cx);
                     }
                     Mail::Response(response) => response.deliver(&mut self.channel),
@@ -145,19 +151,19 @@ impl<R: Runtime> Connection<R> {
             self.mail = mail;
             if self.channel.has_inbound() {
                 let now = self.now();
-                self.shared.admit(&mut self.channel, now, &mut self.batch);
+                self.shared.tables_or_later(&mut self.tries)?.admit(&mut self.channel, now, &mut self.batch);
                 self.carry_out(cx);
                 self.channel.verify_claims();
                 busy = true;
             }
             if !self.done.is_empty() {
                 let now = self.now();
-                self.shared.complete(&mut self.done, now, &mut self.batch);
+                self.shared.tables_or_later(&mut self.tries)?.complete(&mut self.done, now, &mut self.batch);
                 self.carry_out(cx);
                 busy = true;
             }
             if !busy {
-                return worked;
+                return Some(worked);
             }
             worked = true;
         }

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Waker},
@@ -22,12 +22,15 @@ use sansmb_fileserver::{
 
 use crate::Clock;
 
-/// One server. The lock on `core` is held for table look-ups and decisions alone: ciphers run in
+/// How often a task comes back for the tables before it has its thread wait for them.
+const TRIES: u32 = 100;
+
+/// One server. The lock on `tables` is held for table look-ups and decisions alone: ciphers run in
 /// the connection's task, I/O in the storage.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<ServerConfig>,
-    core: Mutex<Core>,
+    tables: Mutex<Tables>,
     inboxes: Mutex<HashMap<ConnId, Arc<Inbox>>>,
     pub(crate) clock: Clock,
     next_conn: AtomicU64,
@@ -46,7 +49,7 @@ pub struct Stats {
 }
 
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct Tables {
     pub(crate) sessions: Sessions,
     pub(crate) files: FileServer,
     /// When the accept task does what is due, or what was due when it was told. One timer for all: the
@@ -212,7 +215,7 @@ impl Shared {
     pub(crate) fn new(config: Arc<ServerConfig>, files: FileServer, clock: Clock) -> Self {
         Self {
             config,
-            core: Mutex::new(Core { sessions: Sessions::new(), files, watched: None }),
+            tables: Mutex::new(Tables { sessions: Sessions::new(), files, watched: None }),
             inboxes: Mutex::default(),
             clock,
             next_conn: AtomicU64::new(1),
@@ -239,7 +242,7 @@ impl Shared {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let sessions = lock(&self.core).sessions.len();
+        let sessions = self.tables().sessions.len();
         Stats { connections: lock(&self.inboxes).len(), sessions }
     }
 
@@ -255,35 +258,31 @@ impl Shared {
         self.keeper.wake();
     }
 
-    /// Takes in what arrived on `channel`.
-    pub(crate) fn admit(&self, channel: &mut Channel, now: Now, batch: &mut Batch) {
-        let mut core = lock(&self.core);
-        core.sessions.admit(channel, &mut batch.events);
-        core.handle(now, batch);
+    /// The tables, once nobody else is at them.
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
+        lock(&self.tables)
     }
 
-    /// Delivers an answer that makes or ends sessions or trees.
-    pub(crate) fn deliver(&self, response: Response, channel: &mut Channel, now: Now, batch: &mut Batch) {
-        let mut core = lock(&self.core);
-        response.deliver_with(&mut core.sessions, channel, &mut batch.events);
-        core.handle(now, batch);
-    }
-
-    /// Takes in the outcomes of jobs.
-    pub(crate) fn complete(&self, done: &mut Completions, now: Now, batch: &mut Batch) {
-        let mut core = lock(&self.core);
-        for (id, outcome) in done.drain(..) {
-            match outcome {
-                Completed::Storage(outcome) => core.files.complete(id, outcome, now),
-                Completed::Store(outcome) => core.files.stored(id, outcome, now),
+    /// The tables, or nothing while somebody else is at them, which is counted in `tries`: they are at it for some
+    /// microseconds, in which this thread can run the tasks of other connections. To have it sleep and be
+    /// woken would take longer. Who came often in vain waits all the same.
+    pub(crate) fn tables_or_later(&self, tries: &mut u32) -> Option<MutexGuard<'_, Tables>> {
+        let tables = match self.tables.try_lock() {
+            Ok(tables) => tables,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) if *tries < TRIES => {
+                *tries += 1;
+                return None;
             }
-        }
-        core.drain(now, batch);
+            Err(TryLockError::WouldBlock) => self.tables(),
+        };
+        *tries = 0;
+        Some(tables)
     }
 
     /// When [`Self::expire`] is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        lock(&self.core).watched
+        self.tables().watched
     }
 
     /// Carries out a batch. Answers for `here` come back to the caller; others are posted.
@@ -345,21 +344,21 @@ impl Shared {
         orders: impl IntoIterator<Item = Order>,
         batch: &mut Batch,
     ) {
-        let mut core = lock(&self.core);
+        let mut tables = self.tables();
         for order in orders {
-            core.sessions.undelivered(conn, order);
+            tables.sessions.undelivered(conn, order);
         }
-        core.drain(self.clock.now(), batch);
+        tables.drain(self.clock.now(), batch);
     }
 
     /// Does what is due.
     pub(crate) fn expire(&self) {
         let (now, mut batch) = (self.clock.now(), Batch::default());
-        let mut core = lock(&self.core);
-        core.watched = None;
-        core.files.handle_timeout(now);
-        core.drain(now, &mut batch);
-        drop(core);
+        let mut tables = self.tables();
+        tables.watched = None;
+        tables.files.handle_timeout(now);
+        tables.drain(now, &mut batch);
+        drop(tables);
         self.carry_out(&mut batch, None, &mut VecDeque::new());
     }
 
@@ -372,13 +371,36 @@ impl Shared {
             if done.is_empty() {
                 return;
             }
-            self.complete(&mut done, self.clock.now(), &mut batch);
+            self.tables().complete(&mut done, self.clock.now(), &mut batch);
             self.carry_out(&mut batch, None, &mut own);
         }
     }
 }
 
-impl Core {
+impl Tables {
+    /// Takes in what arrived on `channel`.
+    pub(crate) fn admit(&mut self, channel: &mut Channel, now: Now, batch: &mut Batch) {
+        self.sessions.admit(channel, &mut batch.events);
+        self.handle(now, batch);
+    }
+
+    /// Delivers an answer that makes or ends sessions or trees.
+    pub(crate) fn deliver(&mut self, response: Response, channel: &mut Channel, now: Now, batch: &mut Batch) {
+        response.deliver_with(&mut self.sessions, channel, &mut batch.events);
+        self.handle(now, batch);
+    }
+
+    /// Takes in the outcomes of jobs.
+    pub(crate) fn complete(&mut self, done: &mut Completions, now: Now, batch: &mut Batch) {
+        for (id, outcome) in done.drain(..) {
+            match outcome {
+                Completed::Storage(outcome) => self.files.complete(id, outcome, now),
+                Completed::Store(outcome) => self.files.stored(id, outcome, now),
+            }
+        }
+        self.drain(now, batch);
+    }
+
     /// Takes what the sessions made of requests.
     fn handle(&mut self, now: Now, batch: &mut Batch) {
         for event in batch.events.drain(..) {
@@ -423,4 +445,30 @@ fn wake(contents: MutexGuard<'_, Contents>) {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while the lock was held is a bug of ours, but no reason to bring others down.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use sansmb_auth::UserTable;
+
+    use super::*;
+    use crate::server::settings;
+
+    #[test]
+    fn who_finds_others_at_the_tables_comes_back_until_it_waits() {
+        let (config, files) = settings("SERVER", UserTable::new(), Vec::new());
+        let shared = Shared::new(Arc::new(config), FileServer::new(files), Clock::new());
+        let mut tries = 0;
+        let others = shared.tables();
+        for came in 1..=TRIES {
+            assert!(shared.tables_or_later(&mut tries).is_none());
+            assert_eq!(tries, came);
+        }
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| shared.tables_or_later(&mut tries).is_some());
+            drop(others);
+            assert!(waits.join().unwrap());
+        });
+        assert_eq!(tries, 0);
+    }
 }
