@@ -188,9 +188,9 @@ impl Serving<'_> {
 
     async fn until_interrupted(&self, handle: ServerHandle, run: impl Future<Output = ()>) {
         let mut run = pin!(run);
-        let mut stopping = false;
+        let (mut waiter, mut stopping) = (self.interrupt.waiter(), false);
         poll_fn(|cx| {
-            if !stopping && self.interrupt.poll(cx).is_ready() {
+            if !stopping && waiter.poll(cx).is_ready() {
                 stopping = true;
                 announce::stopping(handle.stats().connections);
                 handle.stop();
