@@ -13,7 +13,7 @@ use sansmb_async::client::{File, OpenOptions, Session};
 
 use super::{
     DIFFERS, PERIOD, check, contents,
-    crew::Crew,
+    crew::{Crew, at_once},
     measure::{Figure, Operations, Stopwatch},
     place,
     report::Report,
@@ -74,24 +74,12 @@ impl Clients<'_> {
 
     /// Connects and logs on, some at a time.
     async fn log_on(&self) -> Result<(Vec<Session>, Operations)> {
-        let (mut crew, next) = (self.crew(), Arc::new(AtomicU32::new(0)));
-        let watch = Stopwatch::start();
-        for _ in 0..self.args.jobs.min(self.count) {
-            let (next, count) = (next.clone(), self.count);
-            let (way_in, interrupt) = (self.way_in.clone(), self.interrupt.clone());
-            crew.add(async move {
-                let mut made = Vec::new();
-                while next.fetch_add(1, Relaxed) < count {
-                    interrupt.check()?;
-                    let watch = Stopwatch::start();
-                    let session = way_in.log_on().await?;
-                    made.push((session, watch.stop()));
-                }
-                Ok(made)
-            });
-        }
-        let (sessions, each) = crew.join().await?.into_iter().flatten().unzip();
-        Ok((sessions, Operations::gathered(watch, each)))
+        let (runtime, way_in) = (self.args.access.runtime, self.way_in.clone());
+        let log_on = move |_| {
+            let way_in = way_in.clone();
+            async move { way_in.log_on().await }
+        };
+        at_once(runtime, self.interrupt, self.args.jobs, self.count, log_on).await
     }
 
     /// Makes a file for each session.

@@ -2,12 +2,17 @@
 
 use std::{
     future::{Future, poll_fn},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Poll, Waker},
 };
 
+use super::measure::{Operations, Stopwatch};
 use crate::{
     failure::{Failure, Result},
+    interrupt::Interrupt,
     runtime::RuntimeKind,
 };
 
@@ -76,4 +81,42 @@ impl<T: Send + 'static> Crew<T> {
         });
         results.await.into_iter().collect()
     }
+}
+
+/// Does `work` for each number below `count`, by so many tasks, until one fails. What is under way with
+/// Ctrl-C comes to its end, so that nothing appears behind the back of who cleans up.
+pub(super) async fn at_once<T, F>(
+    runtime: RuntimeKind,
+    interrupt: &Interrupt,
+    jobs: u32,
+    count: u32,
+    work: impl Fn(u32) -> F + Send + Sync + 'static,
+) -> Result<(Vec<T>, Operations)>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send,
+{
+    let (mut crew, shared) = (Crew::new(runtime), Arc::new((AtomicU64::new(0), work)));
+    let watch = Stopwatch::start();
+    for _ in 0..jobs.min(count) {
+        let (shared, interrupt) = (shared.clone(), interrupt.clone());
+        crew.add(async move {
+            let (next, work) = &*shared;
+            let mut made = Vec::new();
+            while let Some(n) = u32::try_from(next.fetch_add(1, Relaxed)).ok().filter(|n| *n < count) {
+                interrupt.check()?;
+                let watch = Stopwatch::start();
+                match work(n).await {
+                    Ok(result) => made.push((result, watch.stop())),
+                    Err(failure) => {
+                        next.store(count.into(), Relaxed);
+                        return Err(failure);
+                    }
+                }
+            }
+            Ok(made)
+        });
+    }
+    let (results, each) = crew.join().await?.into_iter().flatten().unzip();
+    Ok((results, Operations::gathered(watch, each)))
 }

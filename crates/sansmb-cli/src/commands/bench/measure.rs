@@ -2,20 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
 
-use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-
-use crate::failure::Result;
 
 /// Measures how long something takes.
 #[derive(Debug)]
@@ -43,76 +32,11 @@ impl Operations {
     pub(super) fn gathered(watch: Stopwatch, each: Vec<Duration>) -> Self {
         Self { all: watch.stop(), each }
     }
-}
 
-/// A place where one operation after the other is done.
-struct Place<F> {
-    started: Instant,
-    job: Pin<Box<F>>,
-    call: Arc<Call>,
-    waker: Waker,
-}
-
-/// Which place woke the task: the others need not be looked at.
-struct Call {
-    came: AtomicBool,
-    task: Mutex<Waker>,
-}
-
-impl Wake for Call {
-    fn wake(self: Arc<Self>) {
-        self.came.store(true, Ordering::SeqCst);
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        task.wake();
+    /// How long all of it took.
+    pub(super) fn took(&self) -> Duration {
+        self.all
     }
-}
-
-/// Does `work` for each number below `count`, `jobs` at a time, until one fails.
-pub(super) async fn at_once<F: Future<Output = Result<()>>>(
-    jobs: u32,
-    count: u32,
-    work: impl Fn(u32) -> F,
-) -> Result<Operations> {
-    let all = Stopwatch::start();
-    let mut each = Vec::with_capacity(count as usize);
-    let mut next = 0..count;
-    let mut begin = || next.next().map(|n| (Instant::now(), Box::pin(work(n))));
-    let mut places: Vec<Place<F>> = (0..jobs)
-        .map_while(|_| {
-            let (started, job) = begin()?;
-            let task = Mutex::new(Waker::noop().clone());
-            let call = Arc::new(Call { came: AtomicBool::new(true), task });
-            Some(Place { started, job, waker: call.clone().into(), call })
-        })
-        .collect();
-    poll_fn(|cx| {
-        let mut at = 0;
-        while let Some(Place { started, job, call, waker }) = places.get_mut(at) {
-            call.task.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());
-            if !call.came.swap(false, Ordering::SeqCst) {
-                at += 1;
-                continue;
-            }
-            match job.as_mut().poll(&mut Context::from_waker(waker)) {
-                Poll::Pending => at += 1,
-                Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
-                Poll::Ready(Ok(())) => {
-                    each.push(started.elapsed());
-                    match begin() {
-                        // It is polled in the same place, or nobody would wake it.
-                        Some(other) => {
-                            (*started, *job) = other;
-                            call.came.store(true, Ordering::SeqCst);
-                        }
-                        None => drop(places.swap_remove(at)),
-                    }
-                }
-            }
-        }
-        if places.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
-    })
-    .await?;
-    Ok(Operations { all: all.stop(), each })
 }
 
 /// One line of the result.

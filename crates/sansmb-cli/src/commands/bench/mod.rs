@@ -4,6 +4,7 @@ mod clients;
 mod crew;
 mod measure;
 mod report;
+mod small;
 
 use std::time::Duration;
 
@@ -13,13 +14,11 @@ use sansmb_async::client::{OpenOptions, Share};
 
 use self::{
     clients::Clients,
-    measure::{Figure, Stopwatch, at_once},
+    measure::{Figure, Stopwatch},
     report::Report,
+    small::SmallFiles,
 };
-use super::{
-    manage::remove_tree,
-    tree::{entries, join},
-};
+use super::{manage::remove_tree, tree::join};
 use crate::{
     args::Bench,
     client::Servers,
@@ -48,8 +47,12 @@ pub(super) async fn run(args: &Bench, interrupt: &Interrupt) -> Result<()> {
             Err(failure) => Err(failure),
         },
         None => {
-            let bench = Workload { args, share: &share, shares: &shares, dir: &dir };
-            interrupt.or(bench.measure(&mut report)).await
+            let large = Large { args, share: &share, dir: &dir };
+            let small = SmallFiles::new(args, shares, dir.clone(), interrupt);
+            match interrupt.or(large.measure(&mut report)).await {
+                Ok(()) => small.measure(&mut report).await,
+                failed => failed,
+            }
         }
     };
     // Whatever happened: nothing of ours stays.
@@ -58,16 +61,15 @@ pub(super) async fn run(args: &Bench, interrupt: &Interrupt) -> Result<()> {
     result.and(removed)
 }
 
-/// What is done on the server, all of it in one directory.
-struct Workload<'a> {
+/// A large file.
+struct Large<'a> {
     args: &'a Bench,
     share: &'a Share,
-    /// The same share over each connection; the first is the one above.
-    shares: &'a [Share],
+    /// Where all of it is done.
     dir: &'a SmbUrl,
 }
 
-impl Workload<'_> {
+impl Large<'_> {
     async fn measure(&self, report: &mut Report) -> Result<()> {
         if self.args.mib > 0 {
             let bytes = u64::from(self.args.mib) << 20;
@@ -75,9 +77,6 @@ impl Workload<'_> {
             report.add(Figure::bulk("write", bytes, self.write_large(&url, bytes, &period).await?))?;
             report.add(Figure::bulk("read", bytes, self.read_large(&url, bytes, &period).await?))?;
             self.share.remove_file(&url.path).await.about(&url)?;
-        }
-        if self.args.files > 0 {
-            self.small_files(report).await?;
         }
         Ok(())
     }
@@ -125,61 +124,6 @@ impl Workload<'_> {
         file.close().await.about(url)?;
         let took = watch.stop();
         if at == bytes { Ok(took) } else { Err(Failure::refused(url, DIFFERS)) }
-    }
-
-    /// Over which connection a small file goes.
-    fn share_of(&self, file: u32) -> &Share {
-        let one = file as usize % self.shares.len().max(1);
-        self.shares.get(one).unwrap_or(self.share)
-    }
-
-    async fn small_files(&self, report: &mut Report) -> Result<()> {
-        let (count, jobs, size) = (self.args.files, self.args.jobs, self.args.size);
-        let data = contents(size as usize);
-        let url = |n: u32| self.within(&format!("file{n:07}"));
-        let done = at_once(jobs, count, |n| {
-            let (url, data) = (url(n), data.clone());
-            async move {
-                self.share_of(n).write_file(&url.path, OpenOptions::create_new(), data).await.about(&url)
-            }
-        });
-        report.add(Figure::each("create, write, close", done.await?))?;
-
-        // Each connection lists all of them.
-        let over = self.shares.len().max(1) as u32;
-        let watch = Stopwatch::start();
-        let done = at_once(over, over, |n| async move {
-            match entries(self.share_of(n), self.dir).await?.len() {
-                listed if listed == count as usize => Ok(()),
-                listed => {
-                    let why = format!("{count} files were made, {listed} are listed");
-                    Err(Failure::refused(self.dir, why))
-                }
-            }
-        });
-        done.await?;
-        report.add(Figure::listing("list", u64::from(over) * u64::from(count), watch.stop()))?;
-
-        let done = at_once(jobs, count, |n| {
-            let url = url(n);
-            async move { self.share_of(n).metadata(&url.path).await.about(&url).map(|_| ()) }
-        });
-        report.add(Figure::each("stat", done.await?))?;
-
-        let done = at_once(jobs, count, |n| {
-            let (url, data) = (url(n), data.clone());
-            async move {
-                let got = self.share_of(n).read_file(&url.path, size).await.about(&url)?;
-                if got == data { Ok(()) } else { Err(Failure::refused(&url, DIFFERS)) }
-            }
-        });
-        report.add(Figure::each("open, read, close", done.await?))?;
-
-        let done = at_once(jobs, count, |n| {
-            let url = url(n);
-            async move { self.share_of(n).remove_file(&url.path).await.about(&url) }
-        });
-        report.add(Figure::each("delete", done.await?))
     }
 }
 
