@@ -322,19 +322,20 @@ impl Share {
 
     /// Removes a file.
     pub async fn remove_file(&self, path: &str) -> Result<()> {
-        self.remove(path, CreateOptions::NON_DIRECTORY_FILE).await
+        let name = wire_path(path);
+        let options = CreateOptions::NON_DIRECTORY_FILE | CreateOptions::DELETE_ON_CLOSE;
+        let create = OpenOptions::for_delete(options).request(name.as_utf16());
+        self.opened(&create, Vec::new()).await?;
+        Ok(())
     }
 
     /// Removes an empty directory.
     pub async fn remove_dir(&self, path: &str) -> Result<()> {
-        self.remove(path, CreateOptions::DIRECTORY_FILE).await
-    }
-
-    async fn remove(&self, path: &str, kind: CreateOptions) -> Result<()> {
         let name = wire_path(path);
         let info = disposition(true);
+        // Whether it is empty is told to whoever marks it for deletion, and not always to who closes it.
         let set = set_info(FileId::ANY, fscc::FileInfoClass::DISPOSITION, &info);
-        let create = OpenOptions::for_delete(kind).request(name.as_utf16());
+        let create = OpenOptions::for_delete(CreateOptions::DIRECTORY_FILE).request(name.as_utf16());
         self.opened(&create, vec![Member::new::<op::SetInfo>(&set)]).await?;
         Ok(())
     }
