@@ -141,7 +141,7 @@ impl<R: Runtime> Connection<R> {
                         self.hurry();
                     }
                     Mail::Response(response) if response.needs_sessions() => {
-                        let now = self.now();
+                        let now = now(&mut self.read_at, &self.shared);
                         self.shared.tables().deliver(response, &mut self.channel, now, &mut self.batch);
                         self.carry_out(cx);
                     }
@@ -150,15 +150,19 @@ impl<R: Runtime> Connection<R> {
             }
             self.mail = mail;
             if self.channel.has_inbound() {
-                let now = self.now();
-                self.shared.tables_or_later(&mut self.tries)?.admit(&mut self.channel, now, &mut self.batch);
+                let mut tables = self.shared.tables_or_later(&mut self.tries)?;
+                let now = now(&mut self.read_at, &self.shared);
+                tables.admit(&mut self.channel, now, &mut self.batch);
+                drop(tables);
                 self.carry_out(cx);
                 self.channel.verify_claims();
                 busy = true;
             }
             if !self.done.is_empty() {
-                let now = self.now();
-                self.shared.tables_or_later(&mut self.tries)?.complete(&mut self.done, now, &mut self.batch);
+                let mut tables = self.shared.tables_or_later(&mut self.tries)?;
+                let now = now(&mut self.read_at, &self.shared);
+                tables.complete(&mut self.done, now, &mut self.batch);
+                drop(tables);
                 self.carry_out(cx);
                 busy = true;
             }
@@ -167,11 +171,6 @@ impl<R: Runtime> Connection<R> {
             }
             worked = true;
         }
-    }
-
-    /// This moment, for what has to do with the bytes that were just read the one when they came.
-    fn now(&mut self) -> Now {
-        self.read_at.take().unwrap_or_else(|| self.shared.clock.now())
     }
 
     /// Has the transport give up sooner, or no sooner than usual, as the notices that are under way want it.
@@ -276,6 +275,11 @@ impl<R: Runtime> Connection<R> {
             cx.waker().wake_by_ref();
         }
     }
+}
+
+/// This moment, for what has to do with the bytes that were just read the one when they came.
+fn now(read_at: &mut Option<Now>, shared: &Shared) -> Now {
+    read_at.take().unwrap_or_else(|| shared.clock.now())
 }
 
 impl<R: Runtime> Future for Connection<R> {
