@@ -16,8 +16,8 @@ use sansmb::{
 
 use crate::{
     create::shown_attributes,
-    nodes::PathKey,
     opens::{FileOpen, Object, OpenId},
+    path_key::PathKey,
     server::FileServer,
     session::GroupId,
     storage::{Changes, Done, Existence, Handle, Job, Metadata, NodeId, Outcome, Rights, Want},

@@ -35,6 +35,7 @@ mod nodes;
 mod notify;
 mod offloads;
 mod opens;
+mod path_key;
 mod persistent;
 mod pipes;
 mod quota;

@@ -6,52 +6,12 @@ use crate::{
     lock::LockWaiter,
     locks::Locks,
     opens::OpenId,
+    path_key::PathKey,
     share_modes::{Claim, ShareModes},
-    shares::Volume,
-    storage::{NodeId, SharePath},
+    storage::NodeId,
     task::Append,
-    text::{fold, fold_path},
     times::Shown,
 };
-
-/// A path of a volume without regard to case. Everything beneath a directory sorts right after it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PathKey {
-    pub(crate) volume: Volume,
-    pub(crate) path: SharePath,
-}
-
-impl PathKey {
-    pub(crate) fn new(volume: Volume, path: &SharePath) -> Self {
-        Self { volume, path: fold_path(path) }
-    }
-
-    /// One of its named streams: beneath the file, and so right behind it.
-    pub(crate) fn of_stream(&self, name: &str) -> Self {
-        let mut path = self.path.clone();
-        path.0.push(format!(":{}", fold(name)).into());
-        Self { volume: self.volume, path }
-    }
-
-    /// The directory that it is in, or the file that has the stream; none for the root.
-    pub(crate) fn parent(&self) -> Option<Self> {
-        let (_, parent) = self.path.0.split_last()?;
-        Some(Self { volume: self.volume, path: SharePath(parent.to_vec()) })
-    }
-
-    /// The directory that lists it; none for the root, and none for streams, which no directory lists.
-    pub(crate) fn directory(&self) -> Option<Self> {
-        let is_stream = self.path.0.last()?.starts_with(':');
-        if is_stream { None } else { self.parent() }
-    }
-
-    /// Whether `other` lies beneath it.
-    pub(crate) fn contains(&self, other: &Self) -> bool {
-        self.volume == other.volume
-            && other.path.0.len() > self.path.0.len()
-            && other.path.0.starts_with(&self.path.0)
-    }
-}
 
 /// A file or directory that is open.
 #[derive(Debug, Default)]

@@ -12,8 +12,8 @@ use crate::{
     close::CloseReply,
     directory::Listing,
     durable::Lasting,
-    nodes::PathKey,
     notify::Watch,
+    path_key::PathKey,
     pipes::Pipe,
     share_modes::Claim,
     shares::Share,
@@ -66,8 +66,10 @@ pub(crate) struct FileOpen {
     pub(crate) directory: bool,
     /// The named stream that it is on.
     pub(crate) stream: Option<Arc<str>>,
-    /// Its name, which changes when somebody renames it.
+    /// Its name, which changes when somebody renames it: see [`Self::moved`].
     pub(crate) path: SharePath,
+    /// The same as [`crate::nodes::Nodes`] knows it.
+    file_key: PathKey,
     /// The name that the storage's handle goes by: not the same once another open renamed the file.
     pub(crate) handle_path: SharePath,
     pub(crate) claim: Claim,
@@ -103,12 +105,13 @@ pub(crate) struct Frozen {
 }
 
 impl FileOpen {
-    /// A file that was just opened, with nothing done to it yet.
+    /// A file that was just opened, with nothing done to it yet; `file_key` is its `path`.
     pub(crate) fn new(
         share: Arc<Share>,
         handle: Handle,
         node: NodeId,
         path: SharePath,
+        file_key: PathKey,
         claim: Claim,
     ) -> Self {
         Self {
@@ -119,6 +122,7 @@ impl FileOpen {
             stream: None,
             handle_path: path.clone(),
             path,
+            file_key,
             claim,
             caching: OpenCaching::default(),
             delete_on_close: false,
@@ -139,7 +143,12 @@ impl FileOpen {
 
     /// The name of its file, as [`crate::nodes::Nodes`] knows it.
     pub(crate) fn file_key(&self) -> PathKey {
-        PathKey::new(self.share.volume, &self.path)
+        self.file_key.clone()
+    }
+
+    /// Its file has another name now.
+    pub(crate) fn moved(&mut self, path: SharePath, file_key: PathKey) {
+        (self.path, self.file_key) = (path, file_key);
     }
 
     /// The name of what it is on: the file, or its stream.

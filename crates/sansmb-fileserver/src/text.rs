@@ -5,10 +5,6 @@
 //! more than one character stay as they are, and nothing outside ASCII becomes ASCII (dotless i,
 //! long s), as in the table that NTFS writes to its volumes.
 
-use std::sync::Arc;
-
-use crate::storage::SharePath;
-
 /// The upper case of one character, where it is one character too.
 pub fn fold_char(c: char) -> char {
     if c.is_ascii() {
@@ -27,7 +23,9 @@ pub fn fold_char(c: char) -> char {
 
 /// The form of `name` under which all its spellings are equal.
 pub fn fold(name: &str) -> String {
-    if name.is_ascii() { name.to_ascii_uppercase() } else { name.chars().map(fold_char).collect() }
+    let mut folded = String::with_capacity(name.len());
+    fold_into(name, &mut folded);
+    folded
 }
 
 /// Whether two names differ in nothing but case.
@@ -38,9 +36,15 @@ pub fn same_name(a: &str, b: &str) -> bool {
     a.chars().map(fold_char).eq(b.chars().map(fold_char))
 }
 
-/// A path in upper case.
-pub(crate) fn fold_path(path: &SharePath) -> SharePath {
-    SharePath(path.0.iter().map(|name| Arc::from(fold(name))).collect())
+/// The same at the end of `folded`.
+pub(crate) fn fold_into(name: &str, folded: &mut String) {
+    if name.is_ascii() {
+        let before = folded.len();
+        folded.push_str(name);
+        folded[before..].make_ascii_uppercase();
+    } else {
+        folded.extend(name.chars().map(fold_char));
+    }
 }
 
 #[cfg(test)]

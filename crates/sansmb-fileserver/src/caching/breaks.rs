@@ -15,7 +15,7 @@ use super::{
     leases::LeaseName,
     oplock_level,
 };
-use crate::{action::Action, nodes::PathKey, opens::OpenId, server::FileServer, storage::NodeId};
+use crate::{action::Action, opens::OpenId, path_key::PathKey, server::FileServer, storage::NodeId};
 
 /// A client has to be told that it may cache less.
 #[derive(Debug)]

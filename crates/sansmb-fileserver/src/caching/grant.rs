@@ -16,7 +16,7 @@ use super::{
     leases::{Lease, LeaseName},
     oplock_state,
 };
-use crate::{create::checks::Wish, nodes::PathKey, opens::OpenId, server::FileServer, storage::NodeId};
+use crate::{create::checks::Wish, opens::OpenId, path_key::PathKey, server::FileServer, storage::NodeId};
 
 /// A lease that a CREATE asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

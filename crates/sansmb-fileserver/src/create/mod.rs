@@ -37,8 +37,8 @@ use crate::{
     caching::Obstacle,
     close::CloseReply,
     durable::Asked,
-    nodes::PathKey,
     opens::{FileOpen, Object, Open, OpenId},
+    path_key::PathKey,
     quota,
     server::FileServer,
     share_modes::Claim,
@@ -63,6 +63,8 @@ pub(crate) struct Creating {
     /// Who asks.
     who: Arc<AccessToken>,
     pub(crate) wish: Wish,
+    /// The path that it asks for.
+    pub(crate) key: PathKey,
     /// The descriptor of what is made.
     descriptor: Option<Bytes>,
     pub(crate) asked: Asked,
@@ -174,6 +176,7 @@ impl FileServer {
             share,
             who,
             wish,
+            key,
             descriptor,
             asked,
             rights,
@@ -228,12 +231,11 @@ impl FileServer {
             return self.refuse(*creating, None, NtStatus::FILE_CLOSED);
         }
         let wish = &creating.wish;
-        let key = PathKey::new(creating.share.volume, &wish.path);
         // While it waited its lease may have got another file, and this one's name may be free.
-        if let Err(status) = self.check_lease_name(wish, &creating.origin, &key) {
+        if let Err(status) = self.check_lease_name(wish, &creating.origin, &creating.key) {
             return self.refuse(*creating, None, status);
         }
-        if self.nodes.is_beneath_doomed(&key) {
+        if self.nodes.is_beneath_doomed(&creating.key) {
             return self.refuse(*creating, None, NtStatus::DELETE_PENDING);
         }
         let mut attributes = new_attributes(wish);
@@ -332,7 +334,10 @@ impl FileServer {
             self.give_back(&mut creating, handle);
             return self.look_up(creating);
         }
-        let file_key = PathKey::new(creating.share.volume, &found.path);
+        let file_key = match found.path == creating.wish.path {
+            true => creating.key.clone(),
+            false => PathKey::new(creating.share.volume, &found.path),
+        };
         let key = match &creating.wish.stream {
             Some(stream) if creating.base.is_some() => file_key.of_stream(stream),
             _ => file_key.clone(),
@@ -414,13 +419,15 @@ impl FileServer {
         let claim = Claim::new(granted, wish.sharing);
         let (volatile, lasting) = (self.new_volatile(), self.lasting(creating));
         let on_stream = creating.base.is_some();
-        if let Some(file) = key.parent().filter(|_| on_stream) {
+        let file_key = key.parent().filter(|_| on_stream);
+        if let Some(file) = file_key.clone() {
             self.nodes.add(metadata.node.whole(), file, creating.id).stream_modes.add(claim);
         }
+        let file_key = file_key.unwrap_or_else(|| key.clone());
         let node = self.nodes.add(metadata.node, key, creating.id);
         node.share_modes.add(claim);
         let (share, delete) = (creating.share.clone(), CreateOptions::DELETE_ON_CLOSE);
-        let mut file = FileOpen::new(share, handle, metadata.node, path, claim);
+        let mut file = FileOpen::new(share, handle, metadata.node, path, file_key, claim);
         file.directory = metadata.is_directory();
         file.stream.clone_from(&wish.stream);
         file.delete_on_close = wish.options.contains(delete);

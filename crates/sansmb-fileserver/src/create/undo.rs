@@ -14,8 +14,8 @@ use sansmb::{
 use super::Creating;
 use crate::{
     durable::Lasting,
-    nodes::PathKey,
     opens::{FileOpen, Object, Open, OpenId},
+    path_key::PathKey,
     server::FileServer,
     session::{GroupId, Then},
     share_modes::Claim,
@@ -36,7 +36,8 @@ impl FileServer {
     /// Removes what a CREATE made, unless somebody else has found it, and answers.
     pub(super) fn undo(&mut self, creating: Creating, new: New, failure: Failure, doomed: Option<GroupId>) {
         let Creating { id, token, origin, share, .. } = creating;
-        let mut key = PathKey::new(share.volume, &new.path);
+        let file_key = PathKey::new(share.volume, &new.path);
+        let mut key = file_key.clone();
         let kept = self.nodes.get(new.node).is_some();
         let everybody = ShareAccess::READ | ShareAccess::WRITE | ShareAccess::DELETE;
         let claim = Claim::new(AccessMask::empty(), everybody);
@@ -46,7 +47,7 @@ impl FileServer {
             key = stream;
         }
         self.nodes.add(new.node, key, id).share_modes.add(claim);
-        let mut file = FileOpen::new(share, new.handle, new.node, new.path, claim);
+        let mut file = FileOpen::new(share, new.handle, new.node, new.path, file_key, claim);
         (file.directory, file.stream) = (new.directory, new.stream);
         file.delete_on_close = !kept;
         let on_stream = file.stream.is_some();

@@ -3,7 +3,7 @@
 
 use sansmb::wire::{Guid, NtStatus};
 
-use crate::{create::Creating, nodes::PathKey, opens::OpenId, server::FileServer};
+use crate::{create::Creating, opens::OpenId, server::FileServer};
 
 /// Which run of an application asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,6 @@ impl FileServer {
     /// the CREATE goes on.
     pub(crate) fn superseded(&self, creating: &Creating) -> Result<Vec<OpenId>, NtStatus> {
         let Some(app) = creating.asked.app else { return Ok(Vec::new()) };
-        let key = PathKey::new(creating.share.volume, &creating.wish.path);
         let mut found = Vec::new();
         for id in self.durables.instances.get(&app.id).into_iter().flatten() {
             let Some(open) = self.opens.get(id).filter(|open| open.closing.is_none()) else { continue };
@@ -34,7 +33,7 @@ impl FileServer {
             let made = &open.lasting.made;
             if open.client_guid == creating.origin.client_guid
                 || !std::sync::Arc::ptr_eq(&file.share, &creating.share)
-                || PathKey::new(file.share.volume, &file.path) != key
+                || file.file_key() != creating.key
             {
                 continue;
             }

@@ -16,8 +16,8 @@ use super::fit;
 use crate::{
     create::shown_attributes,
     ioctl::compression,
-    nodes::PathKey,
     opens::{FileOpen, OpenId},
+    path_key::PathKey,
     server::FileServer,
     storage::{Done, Job, Metadata, Outcome, StreamInfo},
     task::Step,

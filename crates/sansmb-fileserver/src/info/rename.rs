@@ -12,9 +12,9 @@ use sansmb::{
 
 use crate::{
     create::path::{Name, Stream},
-    nodes::PathKey,
     notify::Change,
     opens::OpenId,
+    path_key::PathKey,
     server::FileServer,
     share_modes::Claim,
     storage::{Creator, Done, Existence, Job, Metadata, NodeId, Outcome, Rights, SharePath, Want},
@@ -237,7 +237,7 @@ impl FileServer {
     fn renamed(&mut self, id: OpenId, renaming: &Renaming, replaced: Option<NodeId>) {
         let Some(file) = self.file_mut(id) else { return };
         let (node, volume, directory) = (file.node, file.share.volume, file.directory);
-        let old = file.path.clone();
+        let (old, file_key) = (file.path.clone(), file.file_key());
         let new = renaming.naming.to.clone();
         if let Some(replaced) = replaced.filter(|replaced| *replaced != node) {
             self.note_deleted(replaced);
@@ -248,12 +248,12 @@ impl FileServer {
         if renaming.naming.link {
             return self.report_path(volume, &new, NotifyAction::ADDED, kind);
         }
-        let from = PathKey::new(volume, &old);
+        let from = file_key;
         let opens = self.nodes.rename(node, &from, renaming.target.clone());
         for open in opens {
             if let Some(file) = self.file_mut(open) {
                 let before = file.stream.is_some().then(|| (file.node, file.key()));
-                file.path = new.clone();
+                file.moved(new.clone(), renaming.target.clone());
                 if let Some((node, before)) = before {
                     let after = file.key();
                     self.nodes.rename(node, &before, after);

@@ -16,8 +16,8 @@ use sansmb::{
 
 pub(crate) use self::watch::Watch;
 use crate::{
-    nodes::PathKey,
     opens::OpenId,
+    path_key::PathKey,
     server::{FileServer, Waiting},
     shares::Volume,
     storage::SharePath,
@@ -118,7 +118,7 @@ impl FileServer {
             let mut near = true;
             while let Some(key) = directory {
                 if let Some(watchers) = self.watches.get(&key) {
-                    let depth = key.path.0.len();
+                    let depth = key.depth();
                     for id in watchers.iter().copied().collect::<Vec<_>>() {
                         if self.tell(id, change, kind, near, depth) && !touched.contains(&id) {
                             touched.push(id);

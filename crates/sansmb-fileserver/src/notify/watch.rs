@@ -10,7 +10,7 @@ use sansmb::{
     },
 };
 
-use crate::{action::JobId, nodes::PathKey};
+use crate::{action::JobId, path_key::PathKey};
 
 /// What one directory handle watches. It starts with its first request and lasts until the handle
 /// is closed.

@@ -12,6 +12,7 @@ use crate::{
     create::checks::rights_for,
     durable::{ChannelSequence, Lasting, Level},
     opens::{FileOpen, Object, Open, OpenId},
+    path_key::PathKey,
     server::FileServer,
     share_modes::Claim,
     shares::{IPC, Share},
@@ -166,7 +167,8 @@ impl FileServer {
     ) {
         let bytes = record.encode();
         let claim = Claim::new(record.granted, record.made.sharing);
-        let mut file = FileOpen::new(Arc::clone(share), handle, node, path, claim);
+        let key = PathKey::new(share.volume, &path);
+        let mut file = FileOpen::new(Arc::clone(share), handle, node, path, key, claim);
         file.stream.clone_from(&record.stream);
         file.delete_on_close = record.delete_on_close;
         file.mode = record.mode;
