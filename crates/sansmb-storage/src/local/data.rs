@@ -79,6 +79,10 @@ impl Node {
         while let Some(rest) = room.get_mut(got..).filter(|rest| !rest.is_empty()) {
             match self.read_nowait(offset.saturating_add(got as u64), rest) {
                 Some(0) => return (got, Ok(true)),
+                // Of a disk there may be more that is not in the cache.
+                Some(more) if more < rest.len() && self.cache() == Cache::Everything => {
+                    return (got + more, Ok(true));
+                }
                 Some(more) => got += more,
                 None => return (got, Err(MayWait)),
             }
