@@ -26,7 +26,7 @@ ci *steps:
 
 # Instructions of the core's hot paths under callgrind, compared with what is recorded; `--record` records them.
 instructions *arguments:
-    cargo run --profile counted -p sansmb-tests-core --bin instructions -- {{ arguments }}
+    cargo run --release -p sansmb-tests-core --bin instructions -- {{ arguments }}
 
 # Fuzz one target; without seconds, until it is stopped.
 fuzz target seconds="0":

@@ -2,8 +2,8 @@
 //! in `tests/core/instructions.toml`:
 //!
 //! ```text
-//! cargo run --profile counted -p sansmb-tests-core --bin instructions
-//! cargo run --profile counted -p sansmb-tests-core --bin instructions -- --record
+//! cargo run --release -p sansmb-tests-core --bin instructions
+//! cargo run --release -p sansmb-tests-core --bin instructions -- --record
 //! ```
 //!
 //! Unlike times they are the same on a busy machine, and from one run to the next.
@@ -220,7 +220,7 @@ fn toolchain() -> String {
 fn record() -> Result<bool, String> {
     let mut text = String::from(
         "# Instructions that the core takes for one operation, as callgrind counts them. Written by\n\
-         #     cargo run --profile counted -p sansmb-tests-core --bin instructions -- --record\n",
+         #     cargo run --release -p sansmb-tests-core --bin instructions -- --record\n",
     );
     text += &format!("rustc = \"{}\"\n\n[instructions]\n", toolchain());
     for (name, count) in count()? {
@@ -253,7 +253,7 @@ fn compare() -> Result<bool, String> {
         }
         println!("{name:<32}{before:>10}{now:>10}{change:>+8.1}%{verdict}");
     }
-    const RECORD: &str = "cargo run --profile counted -p sansmb-tests-core --bin instructions -- --record";
+    const RECORD: &str = "cargo run --release -p sansmb-tests-core --bin instructions -- --record";
     if !same {
         println!("Recorded with {}, but this is {}: nothing follows from the", recorded.rustc, toolchain());
         println!("difference. Record anew, with nothing else in the change: {RECORD}");
