@@ -187,12 +187,13 @@ impl FromStr for Sid {
             return Err(ParseSidError);
         }
         let authority = parts.next().and_then(parse_authority).ok_or(ParseSidError)?;
-        let mut sid = Self::new(authority, &[]).ok_or(ParseSidError)?;
+        let (mut all, mut count) = ([0; Self::MAX_SUB_AUTHORITIES], 0);
         for part in parts {
             let rid = digits(part).and_then(|part| part.parse().ok()).ok_or(ParseSidError)?;
-            sid = sid.with_rid(rid).ok_or(ParseSidError)?;
+            *all.get_mut(count).ok_or(ParseSidError)? = rid;
+            count += 1;
         }
-        Ok(sid)
+        all.get(..count).and_then(|all| Self::new(authority, all)).ok_or(ParseSidError)
     }
 }
 
@@ -203,7 +204,7 @@ fn parse_authority(text: &str) -> Option<u64> {
     }
 }
 
-/// `text` if it has nothing but digits: `parse` alone would take a sign.
+/// `text` without a sign, which `parse` would take.
 fn digits(text: &str) -> Option<&str> {
-    text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
+    (!text.starts_with('+')).then_some(text)
 }
