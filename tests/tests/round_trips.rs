@@ -133,7 +133,7 @@ fn a_refused_name_leaves_no_draft() {
         assert_eq!(names(&share).await, ["file"]);
     });
     // It was closed behind the refusal, so that it goes by its name.
-    assert_eq!(flights[3..5], ["SET_INFO+SET_INFO+CLOSE", "CREATE+SET_INFO+CLOSE"]);
+    assert_eq!(flights[3..5], ["SET_INFO+SET_INFO+CLOSE", "CREATE+CLOSE"]);
 }
 
 /// Makes the CLOSE of a compound one that fails, as a server does that goes by the letter of
