@@ -23,34 +23,15 @@ pub(crate) enum RuntimeKind {
     Blocking,
 }
 
-/// How many threads of tokio's there are beside the one that waits for the command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Threads {
-    /// One, which is enough for one connection: more only wake one another.
-    One,
-    /// One for each processor, or as many as the environment's TOKIO_WORKER_THREADS says.
-    All,
-}
-
 impl RuntimeKind {
-    /// Runs a command with one connection on this runtime.
-    pub(crate) fn block_on<T>(self, work: impl Future<Output = CommandResult<T>>) -> CommandResult<T> {
-        self.block_on_threads(Threads::One, work)
-    }
-
     /// Runs `work` on this runtime.
-    pub(crate) fn block_on_threads<T>(
-        self,
-        threads: Threads,
-        work: impl Future<Output = CommandResult<T>>,
-    ) -> CommandResult<T> {
+    pub(crate) fn block_on<T>(self, work: impl Future<Output = CommandResult<T>>) -> CommandResult<T> {
         match self {
             Self::Tokio => {
-                let mut runtime = tokio::runtime::Builder::new_multi_thread();
-                if threads == Threads::One {
-                    runtime.worker_threads(1);
-                }
-                let runtime = runtime.enable_all().build().about("cannot start the runtime")?;
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .enable_all()
+                    .build()
+                    .about("cannot start the runtime")?;
                 runtime.block_on(work)
             }
             Self::Smol => sansmb_smol::block_on(work),

@@ -20,7 +20,6 @@ use crate::{
     decode, descriptors,
     failure::{Failure, Result, complain},
     interrupt::Interrupt,
-    runtime::Threads,
 };
 
 /// Runs what the command line asks for.
@@ -45,11 +44,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Get(args) => args.access.runtime.block_on(interrupt.or(get::run(&args))),
         // These have to clean up on the server.
         Command::Put(args) => args.access.runtime.block_on(put::run(&args, &interrupt)),
-        Command::Bench(args) => {
-            let one = args.connections <= 1 && args.clients.is_none();
-            let threads = if one { Threads::One } else { Threads::All };
-            args.access.runtime.block_on_threads(threads, bench::run(&args, &interrupt))
-        }
+        Command::Bench(args) => args.access.runtime.block_on(bench::run(&args, &interrupt)),
         Command::Shares(args) => args.access.runtime.block_on(interrupt.or(shares::run(&args))),
         Command::Probe(args) => args.runtime.block_on(interrupt.or(probe::run(&args))),
     }

@@ -32,7 +32,7 @@ use crate::{
     args::Serve,
     failure::{Failure, Result, io_words},
     interrupt::Interrupt,
-    runtime::{RuntimeKind, Threads},
+    runtime::RuntimeKind,
 };
 
 pub(super) fn run(args: &Serve, interrupt: &Interrupt) -> Result<()> {
@@ -44,11 +44,10 @@ pub(super) fn run(args: &Serve, interrupt: &Interrupt) -> Result<()> {
     files.interfaces = interfaces::reachable(addr);
     files.store = state::store(&plan)?;
     let serve = Serving { plan: &plan, made_up: made_up.is_some(), addr, interrupt };
-    let (runtime, all) = (plan.runtime, Threads::All);
-    match runtime {
-        RuntimeKind::Tokio => runtime.block_on_threads(all, serve.on(&TokioRuntime, server, files)),
-        RuntimeKind::Smol => runtime.block_on_threads(all, serve.on(&SmolRuntime::default(), server, files)),
-        RuntimeKind::Blocking => runtime.block_on_threads(all, serve.on(&ThreadRuntime, server, files)),
+    match plan.runtime {
+        RuntimeKind::Tokio => plan.runtime.block_on(serve.on(&TokioRuntime, server, files)),
+        RuntimeKind::Smol => plan.runtime.block_on(serve.on(&SmolRuntime::default(), server, files)),
+        RuntimeKind::Blocking => plan.runtime.block_on(serve.on(&ThreadRuntime, server, files)),
     }
 }
 
