@@ -419,11 +419,13 @@ impl FileServer {
         let claim = Claim::new(granted, wish.sharing);
         let (volatile, lasting) = (self.new_volatile(), self.lasting(creating));
         let on_stream = creating.base.is_some();
-        let file_key = key.parent().filter(|_| on_stream);
-        if let Some(file) = file_key.clone() {
-            self.nodes.add(metadata.node.whole(), file, creating.id).stream_modes.add(claim);
-        }
-        let file_key = file_key.unwrap_or_else(|| key.clone());
+        let file_key = match on_stream.then(|| key.parent()).flatten() {
+            None => key.clone(),
+            Some(file) => {
+                self.nodes.add(metadata.node.whole(), file.clone(), creating.id).stream_modes.add(claim);
+                file
+            }
+        };
         let node = self.nodes.add(metadata.node, key, creating.id);
         node.share_modes.add(claim);
         let (share, delete) = (creating.share.clone(), CreateOptions::DELETE_ON_CLOSE);

@@ -237,7 +237,7 @@ impl FileServer {
     fn renamed(&mut self, id: OpenId, renaming: &Renaming, replaced: Option<NodeId>) {
         let Some(file) = self.file_mut(id) else { return };
         let (node, volume, directory) = (file.node, file.share.volume, file.directory);
-        let (old, file_key) = (file.path.clone(), file.file_key());
+        let (old, from) = (file.path.clone(), file.file_key());
         let new = renaming.naming.to.clone();
         if let Some(replaced) = replaced.filter(|replaced| *replaced != node) {
             self.note_deleted(replaced);
@@ -248,7 +248,6 @@ impl FileServer {
         if renaming.naming.link {
             return self.report_path(volume, &new, NotifyAction::ADDED, kind);
         }
-        let from = file_key;
         let opens = self.nodes.rename(node, &from, renaming.target.clone());
         for open in opens {
             if let Some(file) = self.file_mut(open) {
