@@ -179,15 +179,7 @@ fn a_source_that_is_closed_meanwhile_ends_the_copy() {
     let key = resume_key(&mut client, &mut world, source);
     world.hold = true;
     let input = copy(key, &[(0, 0, 5), (5, 5, 5)]);
-    let request = IoctlRequest {
-        ctl_code: CtlCode::SRV_COPYCHUNK,
-        file_id: target,
-        max_output_response: 12,
-        flags: IoctlFlags::IS_FSCTL,
-        input: &input,
-        ..Default::default()
-    };
-    let id = client.send(&mut world, Command::IOCTL, &request);
+    let id = client.send_ioctl(&mut world, target, CtlCode::SRV_COPYCHUNK, &input, 12);
     let close = client.send_close(&mut world, source);
     assert_eq!(world.held_names(), ["Copy"], "the handle is still needed");
     world.run_all();
@@ -207,15 +199,7 @@ fn a_copy_that_is_read_in_parts_is_whole() {
     let key = resume_key(&mut client, &mut world, source);
     world.hold = true;
     let input = copy(key, &[(1, 0, 8)]);
-    let request = IoctlRequest {
-        ctl_code: CtlCode::SRV_COPYCHUNK,
-        file_id: target,
-        max_output_response: 12,
-        flags: IoctlFlags::IS_FSCTL,
-        input: &input,
-        ..Default::default()
-    };
-    let id = client.send(&mut world, Command::IOCTL, &request);
+    let id = client.send_ioctl(&mut world, target, CtlCode::SRV_COPYCHUNK, &input, 12);
     world.fail_held(0, NtStatus::NOT_SUPPORTED);
     assert_eq!(world.held_names(), ["Read"]);
     let mut part = MessageBuffer::with_capacity(8);

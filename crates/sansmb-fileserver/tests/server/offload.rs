@@ -199,16 +199,8 @@ fn data_that_change_during_the_copy_end_it() {
     let source = long(&mut client, &mut world, "source", &vec![7; 2 << 20]);
     let target = long(&mut client, &mut world, "target", &vec![0; 2 << 20]);
     let input = write(ask(&mut client, &mut world, source, 0, 2 << 20).token, 0, 0, 2 << 20);
-    let request = IoctlRequest {
-        ctl_code: CtlCode::OFFLOAD_WRITE,
-        file_id: target,
-        max_output_response: 16,
-        flags: IoctlFlags::IS_FSCTL,
-        input: &input,
-        ..Default::default()
-    };
     world.hold = true;
-    let id = client.send(&mut world, Command::IOCTL, &request);
+    let id = client.send_ioctl(&mut world, target, CtlCode::OFFLOAD_WRITE, &input, 16);
     world.run_held(0);
     world.run_held(0);
     assert_eq!(world.held_names(), ["Copy"]);

@@ -184,15 +184,7 @@ fn nonsense_breaks_the_pipe_and_nothing_else() {
 }
 
 fn ask(client: &mut Client, world: &mut World, pipe: FileId, input: &[u8], output: u32) -> u64 {
-    let request = IoctlRequest {
-        ctl_code: CtlCode::PIPE_TRANSCEIVE,
-        file_id: pipe,
-        max_output_response: output,
-        flags: IoctlFlags::IS_FSCTL,
-        input,
-        ..Default::default()
-    };
-    client.send(world, Command::IOCTL, &request)
+    client.send_ioctl(world, pipe, CtlCode::PIPE_TRANSCEIVE, input, output)
 }
 
 #[test]

@@ -326,6 +326,18 @@ impl Client {
         input: &[u8],
         max_output_response: u32,
     ) -> Response {
+        let id = self.send_ioctl(world, file_id, ctl_code, input, max_output_response);
+        self.answer(world, id)
+    }
+
+    pub(crate) fn send_ioctl(
+        &mut self,
+        world: &mut World,
+        file_id: FileId,
+        ctl_code: CtlCode,
+        input: &[u8],
+        max_output_response: u32,
+    ) -> u64 {
         let request = IoctlRequest {
             ctl_code,
             file_id,
@@ -334,7 +346,7 @@ impl Client {
             input,
             ..Default::default()
         };
-        self.call(world, Command::IOCTL, &request)
+        self.send(world, Command::IOCTL, &request)
     }
 
     pub(crate) fn logoff(&mut self, world: &mut World) -> NtStatus {
