@@ -90,12 +90,17 @@ impl<'a> SmallFiles<'a> {
     /// Each connection lists all of them.
     async fn list(&self) -> Result<Figure> {
         let (files, over) = (self.args.files, self.folder.shares.len() as u32);
-        let list = self.at_once(over, over, move |folder, n| async move {
-            match entries(folder.share(n), &folder.dir).await?.len() {
-                listed if listed == files as usize => Ok(()),
-                listed => {
-                    let why = format!("{files} files were made, {listed} are listed");
-                    Err(Failure::refused(&folder.dir, why))
+        let interrupt = self.interrupt.clone();
+        let list = self.at_once(over, over, move |folder, n| {
+            let interrupt = interrupt.clone();
+            async move {
+                // It may take long, and leaves nothing behind when it is dropped.
+                match interrupt.or(entries(folder.share(n), &folder.dir)).await?.len() {
+                    listed if listed == files as usize => Ok(()),
+                    listed => {
+                        let why = format!("{files} files were made, {listed} are listed");
+                        Err(Failure::refused(&folder.dir, why))
+                    }
                 }
             }
         });
