@@ -59,7 +59,11 @@ impl Socket for TokioSocket {
 
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         // tokio does not learn that there is room again while the task works, and does not ask.
-        let write = || (&*SockRef::from(&self.0)).write_vectored(bufs);
+        let write = || match (&mut &*SockRef::from(&self.0), bufs) {
+            // The kernel need not be told of a list.
+            (socket, [one]) => socket.write(one),
+            (socket, _) => socket.write_vectored(bufs),
+        };
         match write() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.0.try_io(Interest::WRITABLE, write)

@@ -15,7 +15,10 @@ use sansmb::{
     time::{Instant, Now},
 };
 
-use super::shared::{Batch, Completions, Inbox, Mail, Shared};
+use super::{
+    inbox::{Completions, Inbox, Mail},
+    shared::{Batch, Here, Shared},
+};
 use crate::{Runtime, Socket};
 
 /// A client that has other connections, and does not even acknowledge the bytes of a notice for so long, is
@@ -46,8 +49,8 @@ pub(crate) struct Connection<R: Runtime> {
     batch: Batch,
     /// How often in a row others were at the tables.
     tries: u32,
-    /// When the bytes came that were read last, until somebody wanted to know.
-    read_at: Option<Now>,
+    /// When this round began, once somebody wanted to know.
+    round: Option<Now>,
 }
 
 impl<R: Runtime> Drop for Connection<R> {
@@ -58,9 +61,8 @@ impl<R: Runtime> Drop for Connection<R> {
         let now = self.shared.clock.now();
         let mut batch = Batch::default();
         self.shared.tables().admit(&mut self.channel, now, &mut batch);
-        let mut own = VecDeque::new();
         self.shared.unregister(self.conn);
-        self.shared.carry_out(&mut batch, None, &mut own);
+        self.shared.carry_out(&mut batch, None);
         // What others had for it, and nobody will post any more.
         let (mut mail, mut done) = (VecDeque::new(), Completions::new());
         self.inbox.take(&mut mail, &mut done);
@@ -69,7 +71,7 @@ impl<R: Runtime> Drop for Connection<R> {
             Mail::Response(_) => None,
         });
         self.shared.undelivered(self.conn, orders, &mut batch);
-        self.shared.carry_out(&mut batch, None, &mut own);
+        self.shared.carry_out(&mut batch, None);
         self.shared.turn_orphans();
     }
 }
@@ -92,7 +94,7 @@ impl<R: Runtime> Connection<R> {
             done: Completions::new(),
             batch: Batch::default(),
             tries: 0,
-            read_at: None,
+            round: None,
         }
     }
 
@@ -131,45 +133,50 @@ impl<R: Runtime> Connection<R> {
             }
             mail.append(&mut self.mail);
             let mut busy = !mail.is_empty();
-            for mail in mail.drain(..) {
-                match mail {
-                    Mail::Order(order) => {
-                        if let Err(order) = self.channel.apply(order) {
-                            self.shared.undelivered(self.conn, [order], &mut self.batch);
-                            self.carry_out(cx);
-                        }
-                        self.hurry();
-                    }
-                    Mail::Response(response) if response.needs_sessions() => {
-                        let now = now(&mut self.read_at, &self.shared);
-                        self.shared.tables().deliver(response, &mut self.channel, now, &mut self.batch);
-                        self.carry_out(cx);
-                    }
-                    Mail::Response(response) => response.deliver(&mut self.channel),
-                }
+            while let Some(next) = mail.pop_front() {
+                self.do_mail(next, mail.is_empty(), cx);
             }
             self.mail = mail;
             if self.channel.has_inbound() {
                 let mut tables = self.shared.tables_or_later(&mut self.tries)?;
-                let now = now(&mut self.read_at, &self.shared);
+                let now = now(&mut self.round, &self.shared);
                 tables.admit(&mut self.channel, now, &mut self.batch);
                 drop(tables);
-                self.carry_out(cx);
+                self.carry_out(true, cx);
                 self.channel.verify_claims();
                 busy = true;
             }
             if !self.done.is_empty() {
                 let mut tables = self.shared.tables_or_later(&mut self.tries)?;
-                let now = now(&mut self.read_at, &self.shared);
+                let now = now(&mut self.round, &self.shared);
                 tables.complete(&mut self.done, now, &mut self.batch);
                 drop(tables);
-                self.carry_out(cx);
+                self.carry_out(true, cx);
                 busy = true;
             }
             if !busy {
                 return Some(worked);
             }
             worked = true;
+        }
+    }
+
+    /// Does what a piece of mail says, the `last` that waits or not.
+    fn do_mail(&mut self, mail: Mail, last: bool, cx: &mut Context<'_>) {
+        match mail {
+            Mail::Order(order) => {
+                if let Err(order) = self.channel.apply(order) {
+                    self.shared.undelivered(self.conn, [order], &mut self.batch);
+                    self.carry_out(last, cx);
+                }
+                self.hurry();
+            }
+            Mail::Response(response) if response.needs_sessions() => {
+                let now = now(&mut self.round, &self.shared);
+                self.shared.tables().deliver(response, &mut self.channel, now, &mut self.batch);
+                self.carry_out(last, cx);
+            }
+            Mail::Response(response) => response.deliver(&mut self.channel),
         }
     }
 
@@ -182,12 +189,16 @@ impl<R: Runtime> Connection<R> {
         }
     }
 
-    fn carry_out(&mut self, cx: &mut Context<'_>) {
+    /// Carries out what came of a turn at the tables. Answers go out at once if `at_once` says that nothing
+    /// older waits.
+    fn carry_out(&mut self, at_once: bool, cx: &mut Context<'_>) {
         if self.batch.lend(&mut self.channel) {
             // The client need not wait for the whole of a long read to get what lies here already.
             self.transmit(cx);
         }
-        self.shared.carry_out(&mut self.batch, Some((self.conn, &self.inbox)), &mut self.own);
+        let channel = at_once.then_some(&mut self.channel);
+        let here = Here { conn: self.conn, inbox: &self.inbox, channel, own: &mut self.own };
+        self.shared.carry_out(&mut self.batch, Some(here));
     }
 
     /// Writes what the socket takes; whether it took anything.
@@ -221,7 +232,7 @@ impl<R: Runtime> Connection<R> {
 
     /// Reads once; whether that changed anything.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        self.read_at = None;
+        self.round = None;
         while self.channel.wants_read() {
             if self.socket.poll_readable(cx).is_pending() {
                 return false;
@@ -229,8 +240,7 @@ impl<R: Runtime> Connection<R> {
             match self.socket.try_read(self.channel.recv_target()) {
                 Ok(0) => self.channel.eof(),
                 Ok(n) => {
-                    let now = self.shared.clock.now();
-                    self.read_at = Some(now);
+                    let now = now(&mut self.round, &self.shared);
                     self.channel.received(n, now);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
@@ -277,9 +287,9 @@ impl<R: Runtime> Connection<R> {
     }
 }
 
-/// This moment, for what has to do with the bytes that were just read the one when they came.
-fn now(read_at: &mut Option<Now>, shared: &Shared) -> Now {
-    read_at.take().unwrap_or_else(|| shared.clock.now())
+/// This moment, by one look at the clock a round.
+fn now(round: &mut Option<Now>, shared: &Shared) -> Now {
+    *round.get_or_insert_with(|| shared.clock.now())
 }
 
 impl<R: Runtime> Future for Connection<R> {

@@ -1,6 +1,7 @@
 //! The file server on a runtime: one task a connection, one small lock for what they share.
 
 mod connection;
+mod inbox;
 mod shared;
 
 use std::{

@@ -3,10 +3,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        Arc, Mutex, MutexGuard, TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Waker},
+    task::Context,
 };
 
 use sansmb::{
@@ -14,12 +14,9 @@ use sansmb::{
     time::{Instant, Now},
 };
 use sansmb_crypto::OsRandom;
-use sansmb_fileserver::{
-    Action, FileServer, JobId, Response,
-    storage::{Job, Outcome},
-    store::StoreOutcome,
-};
+use sansmb_fileserver::{Action, FileServer, Response, storage::Job};
 
+use super::inbox::{Completed, Completions, Inbox, Mail, lock};
 use crate::Clock;
 
 /// How often a task comes back for the tables before it has its thread wait for them.
@@ -57,45 +54,6 @@ pub(crate) struct Tables {
     watched: Option<Instant>,
 }
 
-/// The outcome of a job.
-#[derive(Debug)]
-pub(crate) enum Completed {
-    Storage(Outcome),
-    Store(StoreOutcome),
-}
-
-/// Outcomes of jobs that nobody has taken in yet.
-pub(crate) type Completions = VecDeque<(JobId, Completed)>;
-
-/// What others have for a task, and the jobs that were done for it.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    contents: Mutex<Contents>,
-    /// Gets what is done once nobody reads this one any more.
-    heir: Option<Arc<Self>>,
-}
-
-#[derive(Debug, Default)]
-struct Contents {
-    mail: VecDeque<Mail>,
-    done: Completions,
-    waker: Option<Waker>,
-    /// The task runs and looks once more before it rests: a job that is done while it is submitted,
-    /// as most are, wakes nobody.
-    attended: bool,
-    closed: bool,
-}
-
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of it is answers, for which a box would be memory to ask for"
-)]
-pub(crate) enum Mail {
-    Response(Response),
-    Order(Order),
-}
-
 #[derive(Debug)]
 enum ToDo {
     Action(Action),
@@ -131,82 +89,27 @@ impl Batch {
     }
 }
 
-impl Inbox {
-    /// The task runs: what comes does not wake it before it rests.
-    pub(crate) fn attend(&self, cx: &Context<'_>) {
-        let mut contents = lock(&self.contents);
-        contents.attended = true;
-        contents.watch(cx);
-    }
-
-    /// Moves what came into `mail` and `done`, which are empty.
-    pub(crate) fn take(&self, mail: &mut VecDeque<Mail>, done: &mut Completions) {
-        let mut contents = lock(&self.contents);
-        std::mem::swap(&mut contents.mail, mail);
-        std::mem::swap(&mut contents.done, done);
-    }
-
-    /// Whether nothing came that was not taken: then the task is woken by what comes next.
-    pub(crate) fn rest(&self) -> bool {
-        let mut contents = lock(&self.contents);
-        contents.attended = !contents.mail.is_empty() || !contents.done.is_empty();
-        !contents.attended
-    }
-
-    fn post(&self, mail: Mail) {
-        let mut contents = lock(&self.contents);
-        contents.mail.push_back(mail);
-        wake(contents);
-    }
-
-    fn complete(&self, id: JobId, outcome: Completed) {
-        let mut contents = lock(&self.contents);
-        match &self.heir {
-            Some(heir) if contents.closed => {
-                drop(contents);
-                heir.complete(id, outcome);
-            }
-            _ => {
-                contents.done.push_back((id, outcome));
-                wake(contents);
-            }
-        }
-    }
-
-    /// After this, what is done is left to the accept task.
-    pub(crate) fn close(&self) {
-        let mut contents = lock(&self.contents);
-        contents.closed = true;
-        let done = std::mem::take(&mut contents.done);
-        drop(contents);
-        if let Some(heir) = self.heir.as_ref().filter(|_| !done.is_empty()) {
-            let mut contents = lock(&heir.contents);
-            contents.done.extend(done);
-            wake(contents);
-        }
-    }
-
-    /// Gives back the memory of what came, when nothing did.
-    pub(crate) fn release_idle(&self) {
-        let mut contents = lock(&self.contents);
-        contents.mail.shrink_to_fit();
-        contents.done.shrink_to_fit();
-    }
-
-    /// Wakes the task, or has it run once more.
-    fn wake(&self) {
-        let waker = lock(&self.contents).waker.clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
+/// The connection that carries out a batch.
+#[derive(Debug)]
+pub(crate) struct Here<'c> {
+    pub(crate) conn: ConnId,
+    pub(crate) inbox: &'c Arc<Inbox>,
+    /// Where answers go, if nothing older waits for it.
+    pub(crate) channel: Option<&'c mut Channel>,
+    /// What the connection has for itself.
+    pub(crate) own: &'c mut VecDeque<Mail>,
 }
 
-impl Contents {
-    fn watch(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
+impl Here<'_> {
+    /// An answer goes out at once, unless something that is older or needs the tables does not.
+    fn take(&mut self, mail: Mail) {
+        match (mail, &mut self.channel) {
+            (Mail::Response(response), Some(channel))
+                if self.own.is_empty() && !response.needs_sessions() =>
+            {
+                response.deliver(channel);
+            }
+            (mail, _) => self.own.push_back(mail),
         }
     }
 }
@@ -237,7 +140,7 @@ impl Shared {
 
     /// Whether the server stops; otherwise the accept task is woken when it does.
     pub(crate) fn watch_stop(&self, cx: &Context<'_>) -> bool {
-        lock(&self.keeper.contents).watch(cx);
+        self.keeper.watch(cx);
         self.stopping()
     }
 
@@ -248,7 +151,7 @@ impl Shared {
 
     pub(crate) fn register(&self) -> (ConnId, Arc<Inbox>) {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
-        let inbox = Arc::new(Inbox { heir: Some(self.keeper.clone()), ..Inbox::default() });
+        let inbox = Arc::new(Inbox::new(self.keeper.clone()));
         lock(&self.inboxes).insert(conn, inbox.clone());
         (conn, inbox)
     }
@@ -285,55 +188,38 @@ impl Shared {
         self.tables().watched
     }
 
-    /// Carries out a batch. Answers for `here` come back to the caller; others are posted.
-    pub(crate) fn carry_out(
-        &self,
-        batch: &mut Batch,
-        here: Option<(ConnId, &Arc<Inbox>)>,
-        own: &mut VecDeque<Mail>,
-    ) {
-        if std::mem::take(&mut batch.sooner) {
-            self.keeper.wake();
-        }
-        let mut lost = Vec::new();
-        let mut post = |conn: ConnId, mail: Mail| {
-            if here.is_some_and(|(this, _)| this == conn) {
-                own.push_back(mail);
-            } else if let Some(inbox) = lock(&self.inboxes).get(&conn) {
-                inbox.post(mail);
-            } else if let Mail::Order(order) = mail {
-                lost.push((conn, order));
+    /// Carries out a batch for the connection `here`, or for those that are gone.
+    pub(crate) fn carry_out(&self, batch: &mut Batch, mut here: Option<Here<'_>>) {
+        // Every try to deliver an order is on another connection, so this ends.
+        loop {
+            if std::mem::take(&mut batch.sooner) {
+                self.keeper.wake();
             }
-        };
-        // The connection takes in what is done; for those that are gone, the accept task.
-        let inbox = here.map_or(&self.keeper, |(_, inbox)| inbox);
-        for todo in batch.todo.drain(..) {
-            let action = match todo {
-                ToDo::Action(action) => action,
-                ToDo::Order(conn, order) => {
-                    post(conn, Mail::Order(order));
-                    continue;
-                }
-            };
-            match action {
-                Action::Respond(response) => post(response.conn(), Mail::Response(response)),
-                Action::Job { storage, id, job } => {
-                    let inbox = inbox.clone();
-                    let done = move |outcome| inbox.complete(id, Completed::Storage(outcome));
-                    storage.submit(job, Box::new(done));
-                }
-                Action::Store { store, id, job } => {
-                    let inbox = inbox.clone();
-                    let done = move |outcome| inbox.complete(id, Completed::Store(outcome));
-                    store.submit(job, Box::new(done));
-                }
-                _ => {}
+            if batch.todo.is_empty() {
+                return;
             }
-        }
-        // Every try is on another connection, so this ends.
-        for (conn, order) in lost {
-            self.undelivered(conn, [order], batch);
-            self.carry_out(batch, here, own);
+            let mut lost = Vec::new();
+            for todo in batch.todo.drain(..) {
+                let (conn, mail) = match todo {
+                    ToDo::Order(conn, order) => (conn, Mail::Order(order)),
+                    ToDo::Action(Action::Respond(response)) => (response.conn(), Mail::Response(response)),
+                    ToDo::Action(action) => {
+                        // The connection takes in what is done; for those that are gone, the accept task.
+                        submit(action, here.as_ref().map_or(&self.keeper, |here| here.inbox).clone());
+                        continue;
+                    }
+                };
+                if let Some(here) = here.as_mut().filter(|here| here.conn == conn) {
+                    here.take(mail);
+                } else if let Some(inbox) = lock(&self.inboxes).get(&conn) {
+                    inbox.post(mail);
+                } else if let Mail::Order(order) = mail {
+                    lost.push((conn, order));
+                }
+            }
+            for (conn, order) in lost {
+                self.undelivered(conn, [order], batch);
+            }
         }
     }
 
@@ -359,12 +245,12 @@ impl Shared {
         tables.files.handle_timeout(now);
         tables.drain(now, &mut batch);
         drop(tables);
-        self.carry_out(&mut batch, None, &mut VecDeque::new());
+        self.carry_out(&mut batch, None);
     }
 
     /// Takes in what was completed for connections that are gone.
     pub(crate) fn turn_orphans(&self) {
-        let (mut batch, mut own) = (Batch::default(), VecDeque::new());
+        let mut batch = Batch::default();
         loop {
             let (mut mail, mut done) = (VecDeque::new(), Completions::new());
             self.keeper.take(&mut mail, &mut done);
@@ -372,7 +258,7 @@ impl Shared {
                 return;
             }
             self.tables().complete(&mut done, self.clock.now(), &mut batch);
-            self.carry_out(&mut batch, None, &mut own);
+            self.carry_out(&mut batch, None);
         }
     }
 }
@@ -433,18 +319,19 @@ impl Tables {
     }
 }
 
-/// Wakes the task of an inbox unless it runs. It may run at once: not while its lock is held.
-fn wake(contents: MutexGuard<'_, Contents>) {
-    let waker = if contents.attended { None } else { contents.waker.clone() };
-    drop(contents);
-    if let Some(waker) = waker {
-        waker.wake();
+/// Has a job done, whose outcome `inbox` gets.
+fn submit(action: Action, inbox: Arc<Inbox>) {
+    match action {
+        Action::Job { storage, id, job } => {
+            let done = move |outcome| inbox.complete(id, Completed::Storage(outcome));
+            storage.submit(job, Box::new(done));
+        }
+        Action::Store { store, id, job } => {
+            let done = move |outcome| inbox.complete(id, Completed::Store(outcome));
+            store.submit(job, Box::new(done));
+        }
+        _ => {}
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while the lock was held is a bug of ours, but no reason to bring others down.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
