@@ -17,7 +17,7 @@ use std::{
         Arc, Mutex, MutexGuard, TryLockError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -26,13 +26,14 @@ use rustix::{
 };
 use sansmb_fileserver::storage::NodeId;
 
-use super::{meta::Stat, names};
+use super::{
+    meta::{Stamp, Stat, TICK},
+    names,
+};
 use crate::{fold, same_name, slab::lock};
 
 /// Directories whose names are kept.
 const DIRECTORIES: usize = 256;
-/// Change times coarser than this are unheard of among file systems that matter here.
-const TICK: Duration = Duration::from_secs(1);
 /// A directory file of at most so many bytes is read at once rather than on another thread.
 const SMALL: u64 = 64 * 1024;
 
@@ -116,7 +117,7 @@ pub(super) struct DirNames {
     by_fold: HashMap<u64, Box<[u8]>>,
     hasher: RandomState,
     /// The directory's change time when its names were last known to be these.
-    stamp: Option<(i64, u32)>,
+    stamp: Option<Stamp>,
     /// Something may have been missed.
     doubtful: bool,
     /// Two names differ only in case, or two hashes met: removing one may uncover the other.
@@ -197,7 +198,7 @@ impl DirNames {
             self.too_many = true;
         }
         self.stamp = Some(stat.stamp());
-        self.doubtful = recent(stat.stamp());
+        self.doubtful = stat.is_recent();
         self.cost = now().duration_since(started);
         self.read_at = Some(started);
         Ok(())
@@ -298,12 +299,4 @@ fn each_name(dir: BorrowedFd<'_>, mut each: impl FnMut(&[u8]) -> bool) -> Result
 #[expect(clippy::disallowed_methods, reason = "the age of what was read is nothing that a caller could know")]
 fn now() -> Instant {
     Instant::now()
-}
-
-/// Whether a change right now could get the same time stamp.
-#[expect(clippy::disallowed_methods, reason = "compared with what the file system's clock said")]
-fn recent((seconds, nanos): (i64, u32)) -> bool {
-    let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { return true };
-    let Ok(seconds) = u64::try_from(seconds) else { return false };
-    now.checked_sub(Duration::new(seconds, nanos)).is_none_or(|age| age < TICK)
 }

@@ -59,32 +59,51 @@ pub(super) fn list(node: &Node) -> std::result::Result<Vec<ExtendedAttribute>, N
     Ok(list)
 }
 
-/// What is kept beside an open file or directory, and what its attributes come to. `path_only` says that it was
-/// opened with O_PATH, `owned` that somebody wants to know the owner.
-pub(super) fn beside(fd: BorrowedFd<'_>, path_only: bool, owned: bool) -> (Option<Kept>, u32) {
-    look(&On::new(fd, path_only), owned)
+/// What the extended attributes of a file tell.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What is kept in our own.
+    pub(super) kept: Option<Kept>,
+    /// What those that clients see come to.
+    pub(super) ea_size: u32,
+    /// The names told all of it, and clients see none.
+    pub(super) plain: bool,
+}
+
+/// Of an open file or directory. `path_only` says that it was opened with O_PATH, `owned` that somebody wants
+/// to know the owner.
+pub(super) fn beside(fd: BorrowedFd<'_>, path_only: bool, owned: bool) -> Beside {
+    look(&On::new(fd, path_only), owned, true)
+}
+
+/// The same without what clients see, of which only is told whether there may be any.
+pub(super) fn kept_beside(fd: BorrowedFd<'_>, path_only: bool) -> Beside {
+    look(&On::new(fd, path_only), true, false)
 }
 
 /// The same of a path; a symbolic link has nothing beside it.
-pub(super) fn beside_at(path: &[u8], owned: bool) -> (Option<Kept>, u32) {
-    look(&On::Name(path), owned)
+pub(super) fn beside_at(path: &[u8], owned: bool) -> Beside {
+    look(&On::Name(path), owned, true)
 }
 
 /// Mostly this is one call: names alone tell of most files what there is to tell.
-fn look(on: &On<'_>, owned: bool) -> (Option<Kept>, u32) {
+fn look(on: &On<'_>, owned: bool, sizes: bool) -> Beside {
     let looked = on.names(|raw| {
-        let (mut told, mut sum) = (Told::default(), 0_usize);
+        let (mut told, mut sum, mut plain) = (Told::default(), 0_usize, true);
         for full in texts(raw) {
             told.note(full);
             let Some(name) = full.strip_prefix(NAMESPACE).filter(|name| !is_own(name)) else { continue };
-            if let Ok(value) = on.len(full)
+            plain = false;
+            if sizes
+                && let Ok(value) = on.len(full)
                 && value > 0
             {
                 sum += 5 + name.len() + value;
             }
         }
-        let size = if sum == 0 { 0 } else { u32::try_from(sum + 4).unwrap_or(u32::MAX) };
-        (told.kept(on, owned), size)
+        let ea_size = if sum == 0 { 0 } else { u32::try_from(sum + 4).unwrap_or(u32::MAX) };
+        let plain = plain && !matches!(told, Told::Value);
+        Beside { kept: told.kept(on, owned), ea_size, plain }
     });
     looked.unwrap_or_default()
 }

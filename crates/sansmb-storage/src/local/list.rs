@@ -13,7 +13,7 @@ use super::{
     Fail, Inner,
     by_name::Names,
     dirnames::{Scan, lock_for},
-    eas,
+    eas::{self, Beside},
     errno::status,
     meta::Stat,
     names,
@@ -131,7 +131,8 @@ impl Inner {
                 && let Ok(target) = Stat::of(fd.as_fd())
             {
                 let beside = || eas::beside(fd.as_fd(), true, secure);
-                let (kept, ea_size) = if has_attributes(target.kind()) { beside() } else { (None, 0) };
+                let Beside { kept, ea_size, .. } =
+                    if has_attributes(target.kind()) { beside() } else { Beside::default() };
                 let unix = self.process.unix(&target);
                 let security =
                     if secure { Some(security::of(fd.as_fd(), true, kept.as_ref(), unix)?) } else { None };
@@ -140,8 +141,8 @@ impl Inner {
             }
         }
         let path = names.path(disk);
-        let (kept, ea_size) =
-            if has_attributes(stat.kind()) { eas::beside_at(&path, secure) } else { (None, 0) };
+        let Beside { kept, ea_size, .. } =
+            if has_attributes(stat.kind()) { eas::beside_at(&path, secure) } else { Beside::default() };
         let unix = self.process.unix(&stat);
         let security = if secure { Some(security::at(&path, kept.as_ref(), unix)?) } else { None };
         let metadata = Metadata { ea_size, ..stat.metadata(kept, self.dot(disk)) };

@@ -1,6 +1,9 @@
 //! Metadata of files: what the file system says, and what is kept beside it.
 
-use std::os::fd::BorrowedFd;
+use std::{
+    os::fd::BorrowedFd,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rustix::{
     fs::{
@@ -20,6 +23,12 @@ use crate::attributes::{settable, shown};
 const SLACK: u64 = 200_000;
 /// Tries to write down the change time within that.
 const TRIES: u32 = 5;
+
+/// Change times coarser than this are unheard of among file systems that matter here.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+/// A change time: seconds and nanoseconds.
+pub(super) type Stamp = (i64, u32);
 
 /// What `statx` said.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +83,32 @@ impl Stat {
         self.0.stx_blocks.saturating_mul(512)
     }
 
-    /// Changes whenever an entry of the directory does; nobody can set it back.
-    pub(super) fn stamp(&self) -> (i64, u32) {
+    /// Changes whenever an entry of the directory or an attribute of the file does; nobody can set it back.
+    pub(super) fn stamp(&self) -> Stamp {
         (self.0.stx_ctime.tv_sec, self.0.stx_ctime.tv_nsec)
+    }
+
+    /// Whether a change right now could get the same stamp.
+    #[expect(clippy::disallowed_methods, reason = "compared with what the file system's clock said")]
+    pub(super) fn is_recent(&self) -> bool {
+        let (seconds, nanos) = self.stamp();
+        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { return true };
+        let Ok(seconds) = u64::try_from(seconds) else { return false };
+        now.checked_sub(Duration::new(seconds, nanos)).is_none_or(|age| age < TICK)
+    }
+
+    /// The same of a file that was changed at another time.
+    #[cfg(test)]
+    pub(super) fn changed_at(mut self, (seconds, nanos): Stamp) -> Self {
+        (self.0.stx_ctime.tv_sec, self.0.stx_ctime.tv_nsec) = (seconds, nanos);
+        self
+    }
+
+    /// The same of another file.
+    #[cfg(test)]
+    pub(super) fn of_file(mut self, number: u64) -> Self {
+        self.0.stx_ino = number;
+        self
     }
 
     pub(super) fn defaults(&self, dot: bool) -> Kept {

@@ -17,6 +17,7 @@ mod open;
 mod parts;
 mod pool;
 mod processors;
+mod remembered;
 mod reparse;
 mod security;
 mod streams;
@@ -45,6 +46,7 @@ use self::{
     meta::Stat,
     node::{Cache, Node},
     pool::Pool,
+    remembered::Remembered,
     security::{Making, Process},
     streams::Streams,
     watch::Watches,
@@ -132,6 +134,7 @@ struct Inner {
     root: Root,
     nodes: Slab<Node>,
     names: DirNamesCache,
+    remembered: Remembered,
     /// Held while something is renamed, because that locks two directories.
     renaming: Mutex<()>,
     watches: Watches,
@@ -191,6 +194,7 @@ impl LocalDir {
         let node = stat.node();
         let mixed = (node.volume ^ node.file).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let streams = Streams::new(&root, options.read_only)?;
+        let remembered = Remembered::new(root.fd(), node.volume);
         let memory = is_in_memory(root.fd()).then_some(node.volume);
         let traits = StorageTraits {
             label: options.label.clone(),
@@ -218,6 +222,7 @@ impl LocalDir {
                 root,
                 nodes: Slab::default(),
                 names: DirNamesCache::new(options.known_names),
+                remembered,
                 renaming: Mutex::new(()),
                 watches: Watches::default(),
                 securing: Mutex::new(()),
@@ -351,7 +356,7 @@ impl Inner {
             Job::Flush { handle } => Ok(self.node(*handle)?.flush()?),
             Job::Stat { handle } => {
                 let node = self.node(*handle)?;
-                Ok(Done::Metadata(node.metadata(self.hidden(&node))?))
+                Ok(Done::Metadata(node.metadata(self.hidden(&node), &self.remembered)?))
             }
             Job::Identify { handle } => Ok(Done::Identified(self.node(*handle)?.identity()?)),
             Job::Find { handle, name, security } => self.find(*handle, name, *security, scan),

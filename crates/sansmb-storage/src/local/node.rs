@@ -13,11 +13,12 @@ use sansmb::wire::{FileAttributes, NtStatus};
 use sansmb_fileserver::storage::{Changes, FileIdentity, Metadata, NodeId, Security};
 
 use super::{
-    eas,
+    eas::{self, Beside},
     errno::status,
     kept::Kept,
     lane::Lane,
     meta::{self, Stat},
+    remembered::Remembered,
     security::{self, Process},
 };
 use crate::{attributes::shown, slab::lock};
@@ -150,14 +151,19 @@ impl Node {
         self.cache.store(cache as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn metadata(&self, hidden: bool) -> Result<Metadata, NtStatus> {
+    pub(super) fn metadata(&self, hidden: bool, remembered: &Remembered) -> Result<Metadata, NtStatus> {
         if let Some(StreamOf { file, .. }) = &self.stream {
             let own = Stat::of(self.fd()).map_err(status)?;
-            return Ok(self.stream_metadata(file.metadata(hidden)?, &own));
+            return Ok(self.stream_metadata(file.metadata(hidden, remembered)?, &own));
         }
         let stat = Stat::of(self.fd()).map_err(status)?;
-        let beside = || eas::beside(self.fd(), self.path_only, false);
-        let (kept, ea_size) = if has_attributes(self.kind) { beside() } else { (None, 0) };
+        let (kept, ea_size) = remembered.beside(&stat, || {
+            if has_attributes(self.kind) {
+                eas::beside(self.fd(), self.path_only, true)
+            } else {
+                Beside::default()
+            }
+        });
         Ok(Metadata { ea_size, ..stat.metadata(kept, hidden) })
     }
 

@@ -16,6 +16,7 @@ use sansmb_fileserver::storage::{Assigned, Done, Existence, Job, Rights, Securit
 use super::{
     Fail, Inner,
     dirnames::{Scan, lock_for},
+    eas,
     errno::{parent_status, resolve_status, status},
     kept::Kept,
     meta::{self, Stat},
@@ -192,8 +193,10 @@ impl Inner {
         disk: Vec<u8>,
         share: Vec<Arc<str>>,
     ) -> Result<Done, NtStatus> {
-        let link = opened.stat.kind() == FileType::Symlink;
-        let kept = || if link { None } else { Kept::of(opened.fd.as_fd(), opened.path_only) };
+        let Opened { fd, stat, path_only } = &opened;
+        let look = || eas::kept_beside(fd.as_fd(), *path_only);
+        let link = stat.kind() == FileType::Symlink;
+        let kept = || if link { None } else { self.remembered.beside(stat, look).0 };
         let mut found = kept();
         if !found.is_some_and(|kept| kept.secured) && !self.making.none_since(how.made) {
             self.making.wait();

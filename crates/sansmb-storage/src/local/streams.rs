@@ -238,7 +238,7 @@ impl Inner {
         if own.kind() != FileType::RegularFile {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
-        let metadata = file.metadata(self.hidden(&file))?;
+        let metadata = file.metadata(self.hidden(&file), &self.remembered)?;
         let name = from_disk(&disk).ok_or(NtStatus::OBJECT_NAME_INVALID)?.into();
         let stream = Node::stream(fd, &own, file, disk);
         let metadata = stream.stream_metadata(metadata, &own);
