@@ -98,6 +98,14 @@ pub enum Outcome {
         /// The response.
         response: Response,
     },
+    /// A READ whose payload the driver took from the transport, see
+    /// [`Client::read_aside`](super::Client::read_aside).
+    Aside {
+        /// Bytes of the payload.
+        len: u32,
+        /// Nothing of it was thrown away.
+        whole: bool,
+    },
     /// Any other command.
     Response(Response),
 }

@@ -5,10 +5,11 @@
 //! | kind | names | rule |
 //! |---|---|---|
 //! | look | getters, [`Client::recv_target`], [`Client::wants_read`] | any time |
-//! | feed | [`Client::received`], [`Client::handle_timeout`], [`Client::eof`] | never fails: what a bad peer does ends the connection |
+//! | feed | [`Client::received`], [`Client::moved`], [`Client::handle_timeout`], [`Client::eof`] | never fails: what a bad peer does ends the connection |
 //! | command | [`Client::log_on`], [`Client::tree_connect`], [`Client::request`], .. | gives an [`OpId`]; how it ends comes as [`Event::Done`] |
-//! | drain | [`Client::poll_event`], [`Client::poll_transmit`], [`Client::poll_timeout`] | after every feed and command |
+//! | drain | [`Client::poll_event`], [`Client::poll_transmit`], [`Client::poll_aside`], [`Client::poll_timeout`] | after every feed and command |
 
+mod aside;
 mod binding;
 mod config;
 mod event;
@@ -20,6 +21,7 @@ mod state;
 mod transfer;
 
 pub use crate::{conn::Payload, crypto::EncryptionPolicy};
+pub use aside::Aside;
 pub use binding::SharedSession;
 pub use config::{ClientConfig, CompressionPolicy};
 pub use event::{Agreement, CloseReason, Event, OpError, OpId, Outcome, Response};
@@ -30,6 +32,7 @@ use alloc::{
     vec::Vec,
 };
 
+use self::aside::Passing;
 use self::state::{Frame, Kind, LogOn, Pending, Queued, Session};
 use crate::{
     conn::{MessageBuffer, Outstanding, Rx, Tx},
@@ -62,6 +65,8 @@ pub struct Client {
     unvalidated: Vec<(OpId, Outcome)>,
     sessions: BTreeMap<SessionId, Session>,
     log_ons: Vec<LogOn>,
+    /// A payload that the driver takes from the transport.
+    passing: Option<Passing>,
     queue: VecDeque<Frame>,
     /// By MessageId.
     pending: Outstanding<Pending>,
@@ -144,6 +149,7 @@ impl Client {
             unvalidated: Vec::new(),
             sessions: BTreeMap::new(),
             log_ons: Vec::new(),
+            passing: None,
             queue: VecDeque::new(),
             pending: Outstanding::default(),
             next_message_id: 0,
@@ -188,6 +194,10 @@ impl Client {
 
     /// `n` bytes were read into [`Client::recv_target`].
     pub fn received(&mut self, n: usize, now: Now) {
+        if self.passing.is_some() {
+            self.throw_aside();
+            return self.moved(n, now);
+        }
         self.rx.received(n);
         self.process_frames(now);
     }
@@ -368,7 +378,7 @@ impl Client {
         let multi_credit = self.agreement.as_ref().is_some_and(|a| self.multi_credit(a));
         let charge = if multi_credit { member.charge } else { 1 };
         let Member { head, payload, asked, .. } = member;
-        Queued { op, header, charge, head, payload, kind: Kind::Plain, asked }
+        Queued { op, header, charge, head, payload, kind: Kind::Plain, asked, aside: false }
     }
 
     fn send_validation(&mut self, op: OpId, session: SessionId, tree: TreeId) {
@@ -403,6 +413,7 @@ impl Client {
             return;
         }
         self.closed = Some(reason);
+        self.passing = None;
         let mut pending = core::mem::take(&mut self.pending);
         let queue = core::mem::take(&mut self.queue);
         let waiting = core::mem::take(&mut self.unvalidated);

@@ -49,6 +49,7 @@ impl Client {
                 asked: 0,
                 signed: false,
                 encrypted: false,
+                aside: false,
             },
         );
     }

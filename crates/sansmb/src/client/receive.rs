@@ -22,7 +22,7 @@ use crate::{
 impl Client {
     pub(super) fn process_frames(&mut self, now: Now) {
         self.now = now;
-        while self.closed.is_none() {
+        while self.closed.is_none() && !self.let_pass() {
             match self.rx.poll_frame() {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
@@ -165,7 +165,7 @@ impl Client {
         Ok(())
     }
 
-    fn grant(&mut self, header: &Header) {
+    pub(super) fn grant(&mut self, header: &Header) {
         // A server that grants without end cannot make us count past what we would ever use.
         self.credits = self.credits.saturating_add(header.credits.into()).min(1 << 20);
     }
@@ -256,7 +256,7 @@ impl Client {
         self.drop_ended(id);
     }
 
-    fn drop_ended(&mut self, id: SessionId) {
+    pub(super) fn drop_ended(&mut self, id: SessionId) {
         let ended = self.sessions.get(&id).is_some_and(|s| s.ended);
         if ended && !self.pending.values().any(|p| p.session == id) {
             self.sessions.remove(&id);

@@ -316,7 +316,7 @@ impl Client {
     }
 
     fn expect(&mut self, member: &Queued, encrypted: bool, now: Now) {
-        let Queued { op, kind, asked, ref header, .. } = *member;
+        let Queued { op, kind, asked, aside, ref header, .. } = *member;
         let pending = Pending {
             op,
             kind,
@@ -327,6 +327,7 @@ impl Client {
             asked,
             signed: header.flags.contains(Flags::SIGNED),
             encrypted,
+            aside,
         };
         if self.pending.is_empty() {
             self.heard = now.mono;

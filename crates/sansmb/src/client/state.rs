@@ -22,6 +22,8 @@ pub(super) struct Queued {
     pub(super) kind: Kind,
     /// The most bytes that the answer may carry.
     pub(super) asked: u32,
+    /// The driver may take the payload of the answer from the transport.
+    pub(super) aside: bool,
 }
 
 /// The members of one frame. There is at least one, and mostly no other.
@@ -79,6 +81,8 @@ pub(super) struct Pending {
     pub(super) asked: u32,
     pub(super) signed: bool,
     pub(super) encrypted: bool,
+    /// The driver may take the payload of the answer from the transport.
+    pub(super) aside: bool,
 }
 
 /// A log-on under way.

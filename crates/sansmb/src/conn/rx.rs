@@ -46,6 +46,8 @@ enum Stage {
     Scan,
     /// A message longer than the scan buffer is read straight into a buffer of its own.
     Exact { buf: BytesMut, filled: usize },
+    /// So much of a message is still to come, and goes elsewhere.
+    Aside { left: usize },
 }
 
 /// Receive buffers and framing of one connection.
@@ -101,7 +103,7 @@ impl Rx {
     /// then have to be moved. So the headers are read first, and the payload straight to where it stays.
     pub fn target(&mut self) -> &mut [u8] {
         // An idle connection holds no buffer: it is made when bytes are asked for.
-        if matches!(self.stage, Stage::Scan)
+        if !matches!(self.stage, Stage::Exact { .. })
             && (self.scan.len() == self.filled || self.scan.len() < PREFIX_LEN)
         {
             self.refill();
@@ -114,6 +116,10 @@ impl Rx {
         };
         match &mut self.stage {
             Stage::Exact { buf, filled } => &mut buf[*filled..],
+            Stage::Aside { left } => {
+                let end = self.scan.len().min(*left);
+                &mut self.scan[..end]
+            }
             Stage::Scan => {
                 let end = end.max(self.filled + 1).min(self.scan.len());
                 &mut self.scan[self.filled..end]
@@ -131,6 +137,13 @@ impl Rx {
     pub fn received(&mut self, n: usize) {
         match &mut self.stage {
             Stage::Exact { buf, filled } => *filled = filled.saturating_add(n).min(buf.len()),
+            Stage::Aside { left } => {
+                *left = left.saturating_sub(n);
+                if *left == 0 {
+                    self.stage = Stage::Scan;
+                    self.bulk = true;
+                }
+            }
             Stage::Scan => {
                 self.filled = self.filled.saturating_add(n).min(self.scan.len());
                 // There may be more; at the end of a buffer that says little.
@@ -163,6 +176,9 @@ impl Rx {
             self.stage = Stage::Scan;
             self.bulk = true;
             return Ok(Some(whole));
+        }
+        if matches!(self.stage, Stage::Aside { .. }) {
+            return Ok(None);
         }
         loop {
             if self.filled < PREFIX_LEN {
@@ -197,6 +213,39 @@ impl Rx {
                 self.refill();
             }
             return Ok(None);
+        }
+    }
+
+    /// The start of a message that is longer than the scan buffer and has only begun to arrive, and its length
+    /// without the transport prefix.
+    pub(crate) fn arriving<const HEAD: usize>(&self) -> Option<(&[u8; HEAD], usize)> {
+        let len = self.announced()? - PREFIX_LEN;
+        let long = PREFIX_LEN + len > SCAN_LEN && len <= self.max_frame;
+        let whole = self.filled >= PREFIX_LEN + len;
+        if !matches!(self.stage, Stage::Scan) || self.scan.first() != Some(&0) || !long || whole {
+            return None;
+        }
+        Some((self.scan.get(PREFIX_LEN..self.filled)?.first_chunk()?, len))
+    }
+
+    /// What is behind the first `head` bytes of [the message that is arriving](Self::arriving) goes elsewhere; what of it
+    /// was received already.
+    pub(crate) fn set_aside(&mut self, head: usize) -> Bytes {
+        let left = self.announced().unwrap_or_default().saturating_sub(self.filled);
+        let early = self.scan.get(PREFIX_LEN + head..self.filled).unwrap_or_default();
+        let early = Bytes::copy_from_slice(early);
+        self.scan.clear();
+        self.scan_len = SCAN_LEN_AT_FIRST;
+        self.filled = 0;
+        self.stage = Stage::Aside { left };
+        early
+    }
+
+    /// Bytes that are still to come of what goes elsewhere.
+    pub(crate) fn aside(&self) -> usize {
+        match self.stage {
+            Stage::Aside { left } => left,
+            _ => 0,
         }
     }
 
