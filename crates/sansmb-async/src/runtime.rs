@@ -29,6 +29,16 @@ pub trait Socket: Debug + Send + Sync + Unpin + 'static {
     fn peer_addr(&self) -> io::Result<SocketAddr>;
     /// Says that no more bytes come from here.
     fn shutdown(&self) -> io::Result<()>;
+    /// Whether [`Socket::try_read_by`] is there: not by default.
+    fn lends_descriptor(&self) -> bool {
+        false
+    }
+    /// Lets `read` read from the socket's descriptor without blocking, and takes notice of what comes of it.
+    #[cfg(target_os = "linux")]
+    fn try_read_by(&self, read: &mut ReadBy<'_>) -> io::Result<usize> {
+        let _ = read;
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Ends the connection with an error once the other end acknowledged nothing of what was sent for so
     /// long; without a time, whenever the system does. Nothing where the system cannot, as by default.
     fn give_up_after(&self, time: Option<Duration>) -> io::Result<()> {
@@ -36,6 +46,10 @@ pub trait Socket: Debug + Send + Sync + Unpin + 'static {
         Ok(())
     }
 }
+
+/// What reads from a socket's descriptor; see [`Socket::try_read_by`].
+#[cfg(target_os = "linux")]
+pub type ReadBy<'r> = dyn FnMut(std::os::fd::BorrowedFd<'_>) -> io::Result<usize> + 'r;
 
 /// A listening socket.
 pub trait Listener: Debug + Send + Sync + 'static {

@@ -51,6 +51,16 @@ impl Socket for SmolSocket {
         self.write.note(self.stream.get_ref().write_vectored(bufs))
     }
 
+    #[cfg(target_os = "linux")]
+    fn lends_descriptor(&self) -> bool {
+        true
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_read_by(&self, read: &mut sansmb_async::runtime::ReadBy<'_>) -> io::Result<usize> {
+        self.read.note(read(std::os::fd::AsFd::as_fd(self.stream.get_ref())))
+    }
+
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.get_ref().peer_addr()
     }

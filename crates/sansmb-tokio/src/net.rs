@@ -72,6 +72,16 @@ impl Socket for TokioSocket {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn lends_descriptor(&self) -> bool {
+        true
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_read_by(&self, read: &mut sansmb_async::runtime::ReadBy<'_>) -> io::Result<usize> {
+        self.0.try_io(Interest::READABLE, || read(std::os::fd::AsFd::as_fd(&self.0)))
+    }
+
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }

@@ -54,7 +54,12 @@ fn ask(pair: &mut Pair, to: TreeRef, answers: &[Result<Vec<u8>, NtStatus>]) -> (
 
 /// Gives the client `stream`, no more than `most` bytes at a time, and takes from it what is to be taken aside;
 /// what that was, in the order of the operations.
-fn drive(client: &mut Client, mut stream: &[u8], most: usize, now: sansmb::time::Now) -> Vec<(OpId, Vec<u8>)> {
+fn drive(
+    client: &mut Client,
+    mut stream: &[u8],
+    most: usize,
+    now: sansmb::time::Now,
+) -> Vec<(OpId, Vec<u8>)> {
     let mut taken: Vec<(OpId, Vec<u8>)> = Vec::new();
     while !stream.is_empty() {
         if let Some(aside) = client.poll_aside() {
@@ -137,7 +142,9 @@ fn short_payloads_and_refusals_come_as_ever() {
     let taken = drive(&mut pair.client, &stream, LEN, pair.now);
     let ends = ends(&mut pair.client);
     assert_eq!(taken.len(), 1);
-    assert!(matches!(&ends[0].1, Ok(Outcome::Response(response)) if response.read_data().expect("data").len() == 60 << 10));
+    assert!(
+        matches!(&ends[0].1, Ok(Outcome::Response(response)) if response.read_data().expect("data").len() == 60 << 10)
+    );
     assert!(matches!(&ends[1].1, Err(error) if error.status() == Some(NtStatus::FILE_LOCK_CONFLICT)));
     assert!(matches!(&ends[2].1, Ok(Outcome::Aside { whole: true, .. })));
     assert!(matches!(&ends[3].1, Ok(Outcome::Response(_))));

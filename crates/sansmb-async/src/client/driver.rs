@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     future::Future,
-    io::{ErrorKind, IoSlice},
+    io::{self, ErrorKind, IoSlice},
     mem,
     ops::{Deref, DerefMut},
     pin::Pin,
@@ -12,12 +12,13 @@ use std::{
 };
 
 use sansmb::{
-    client::{Agreement, Client, CloseReason, Event, OpError, OpId, Outcome, TreeRef},
+    client::{Agreement, Aside, Client, CloseReason, Event, OpError, OpId, Outcome, TreeRef},
     op,
     time::{Instant, Now},
-    wire::{CloseRequest, Command, CreateResponse},
+    wire::{CloseRequest, Command, CreateResponse, ReadRequest},
 };
 
+use super::landing::{Landing, Mover};
 use crate::{Clock, Runtime, Socket, error::Result};
 
 /// Segments handed to one vectored write.
@@ -39,6 +40,9 @@ struct State {
     waiters: HashMap<OpId, Waiter>,
     negotiating: Vec<Waker>,
     driver: Option<Waker>,
+    /// READs whose payloads go to a file, and what moves them there.
+    landings: HashMap<OpId, Landing>,
+    mover: Option<Mover>,
     /// Tasks to wake once the lock is free.
     woken: Vec<Waker>,
 }
@@ -96,6 +100,8 @@ impl Shared {
             waiters: HashMap::new(),
             negotiating: Vec::new(),
             driver: None,
+            landings: HashMap::new(),
+            mover: None,
             woken: Vec::new(),
         };
         Arc::new(Self { state: Mutex::new(state), socket, clock })
@@ -112,6 +118,28 @@ impl Shared {
         state.waiters.insert(op, Waiter::Waiting(None));
         self.settle(&mut state);
         Op { shared: self.clone(), op, tree }
+    }
+
+    /// Starts a READ whose payload may go to `landing` without coming here.
+    pub(crate) fn start_landing(
+        self: &Arc<Self>,
+        tree: TreeRef,
+        request: &ReadRequest<'_>,
+        landing: Landing,
+    ) -> Op {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.mover = state.mover.take().or_else(|| Mover::new(&*self.socket));
+        let op = if state.mover.is_some() {
+            let op = state.client.read_aside(tree, request, now);
+            state.landings.insert(op, landing);
+            op
+        } else {
+            state.client.request::<op::Read>(tree, request, now)
+        };
+        state.waiters.insert(op, Waiter::Waiting(None));
+        self.settle(&mut state);
+        Op { shared: self.clone(), op, tree: Some(tree) }
     }
 
     /// Starts several operations in one go.
@@ -208,6 +236,7 @@ impl Shared {
     }
 
     fn done(&self, state: &mut State, op: OpId, result: Result<Outcome, OpError>) {
+        state.landings.remove(&op);
         match state.waiters.remove(&op) {
             Some(Waiter::Waiting(waker)) => {
                 state.waiters.insert(op, Waiter::Done(result));
@@ -223,6 +252,46 @@ impl Shared {
             }
             _ => {}
         }
+    }
+
+    /// Reads once.
+    fn read(&self, state: &mut State) -> io::Result<()> {
+        if let Some(aside) = state.client.poll_aside() {
+            return self.land(state, aside);
+        }
+        match self.socket.try_read(state.client.recv_target())? {
+            0 => state.client.eof(),
+            n => state.client.received(n, self.clock.now()),
+        }
+        Ok(())
+    }
+
+    /// Moves a payload on. Where its file does not take it, or nobody waits for it any more, the rest is thrown away.
+    fn land(&self, state: &mut State, aside: Aside) -> io::Result<()> {
+        let (Some(landing), Some(mover)) = (state.landings.get_mut(&aside.op), &state.mover) else {
+            state.client.throw_aside();
+            return Ok(());
+        };
+        if let Err(error) = landing.take(&aside.early) {
+            landing.to.fail(error);
+            state.client.throw_aside();
+            return Ok(());
+        }
+        let n = mover.fill(&*self.socket, aside.left)?;
+        if n == 0 {
+            state.client.eof();
+            return Ok(());
+        }
+        if let Err(error) = mover.drain(n, &landing.to.file, landing.at) {
+            landing.to.fail(error);
+            // It holds some of what is thrown away.
+            state.mover = None;
+            state.client.throw_aside();
+        } else {
+            landing.at += n as u64;
+        }
+        state.client.moved(n, self.clock.now());
+        Ok(())
     }
 
     /// Writes what the socket takes; whether it took not all.
@@ -298,6 +367,7 @@ impl Future for Op {
 impl Drop for Op {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
+        state.landings.remove(&self.op);
         match state.waiters.remove(&self.op) {
             Some(Waiter::Waiting(_)) => {
                 state.waiters.insert(self.op, Waiter::Abandoned(self.tree));
@@ -351,10 +421,8 @@ impl<R: Runtime> Driver<R> {
             if !state.client.wants_read() || shared.socket.poll_readable(cx).is_pending() {
                 break;
             }
-            let target = state.client.recv_target();
-            match shared.socket.try_read(target) {
-                Ok(0) => state.client.eof(),
-                Ok(n) => state.client.received(n, shared.clock.now()),
+            match shared.read(state) {
+                Ok(()) => {}
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                     continue;
                 }

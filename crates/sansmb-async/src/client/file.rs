@@ -1,6 +1,6 @@
 //! An open file.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sansmb::{
@@ -15,6 +15,7 @@ use sansmb::{
 
 use super::{
     driver::Op,
+    landing::{Landing, Target},
     share::{Metadata, Share, response, wire_path},
     stream::{ReadStream, WriteStream},
 };
@@ -185,6 +186,13 @@ impl File {
 
     pub(super) fn start_read(&self, offset: u64, length: u32) -> Op {
         self.share.start::<op::Read>(&ReadRequest { length, offset, file_id: self.id, ..Default::default() })
+    }
+
+    /// The same, whose data may go to a file without coming here.
+    pub(super) fn start_landing(&self, offset: u64, length: u32, to: Arc<Target>) -> Op {
+        let request = ReadRequest { length, offset, file_id: self.id, ..Default::default() };
+        let shared = &self.share.inner.handle.shared;
+        shared.start_landing(self.share.inner.tree, &request, Landing { to, at: offset })
     }
 
     pub(super) fn start_write(&self, offset: u64, data: Payload) -> Op {

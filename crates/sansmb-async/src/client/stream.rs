@@ -1,16 +1,17 @@
 //! Whole files, many requests at a time.
 
-use std::{collections::VecDeque, pin::pin};
+use std::{collections::VecDeque, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use sansmb::{
-    client::{Chunk, Payload, Transfer},
+    client::{Chunk, Outcome, Payload, Transfer},
     conn::MessageBuffer,
 };
 
 use super::{
     driver::Op,
     file::{File, read_result, write_result},
+    landing::Target,
 };
 use crate::error::{Error, Result};
 
@@ -22,41 +23,93 @@ pub struct ReadStream<'f> {
     under_way: VecDeque<(Chunk, Op)>,
     /// What was read before the stream began.
     head: Option<Bytes>,
+    /// Where data may go without coming here.
+    to: Option<Arc<Target>>,
+}
+
+/// Reads a file in order into one of this machine; see [`ReadStream::landing_in`].
+#[derive(Debug)]
+pub struct LandingStream<'f>(ReadStream<'f>);
+
+/// What a [`LandingStream`] read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landed {
+    /// So many bytes, which are in the file.
+    There(u32),
+    /// These, which are not.
+    Here(Bytes),
 }
 
 impl<'f> ReadStream<'f> {
     pub(super) fn new(file: &'f File, plan: Transfer, head: Option<Bytes>) -> Self {
-        Self { file, plan, under_way: VecDeque::new(), head }
+        Self { file, plan, under_way: VecDeque::new(), head, to: None }
+    }
+
+    /// Goes on into `file`, at the same offsets: where the connection neither signs nor encrypts, and the system can,
+    /// data goes there without coming into the program. The file is written to from the task of the connection.
+    pub fn landing_in(mut self, file: Arc<std::fs::File>) -> LandingStream<'f> {
+        self.to = Some(Arc::new(Target::new(file)));
+        LandingStream(self)
     }
 
     /// The next bytes, or `None` at the end of the file. They share the memory that the socket
     /// filled.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        match self.piece().await? {
+            Some(Landed::There(_)) => Err(Error::Unexpected("data went where nobody wanted it")),
+            Some(Landed::Here(bytes)) => Ok(Some(bytes)),
+            None => Ok(None),
+        }
+    }
+
+    fn start(&self, Chunk { offset, len }: Chunk) -> Op {
+        match &self.to {
+            Some(to) => self.file.start_landing(offset, len, to.clone()),
+            None => self.file.start_read(offset, len),
+        }
+    }
+
+    async fn piece(&mut self) -> Result<Option<Landed>> {
         while let Some(chunk) = self.plan.poll_next() {
-            self.under_way.push_back((chunk, self.file.start_read(chunk.offset, chunk.len)));
+            self.under_way.push_back((chunk, self.start(chunk)));
         }
         if let Some(head) = self.head.take().filter(|head| !head.is_empty()) {
-            return Ok(Some(head));
+            return Ok(Some(Landed::Here(head)));
         }
         let Some((chunk, op)) = self.under_way.pop_front() else { return Ok(None) };
-        let data = read_result(op.await)?;
-        let got = data.len() as u32;
+        let landed = match (op.await, &self.to) {
+            (Ok(Outcome::Aside { whole: false, .. }), Some(to)) => return Err(to.failure().into()),
+            (Ok(Outcome::Aside { len, .. }), _) => Landed::There(len),
+            (result, _) => Landed::Here(read_result(result)?),
+        };
+        let got = match &landed {
+            Landed::There(len) => *len,
+            Landed::Here(bytes) => bytes.len() as u32,
+        };
         if got > chunk.len {
             return Err(Error::Unexpected("the server read more than was asked for"));
         }
         if got > 0 && got < chunk.len {
             // The rest comes before what follows it.
             let rest = Chunk { offset: chunk.offset + u64::from(got), len: chunk.len - got };
-            self.under_way.push_front((rest, self.file.start_read(rest.offset, rest.len)));
+            self.under_way.push_front((rest, self.start(rest)));
         } else {
             self.plan.done(chunk, got);
         }
-        if data.is_empty() {
+        if got == 0 {
             // What was asked for beyond the end is of no interest.
             self.under_way.clear();
             return Ok(None);
         }
-        Ok(Some(data))
+        Ok(Some(landed))
+    }
+}
+
+impl LandingStream<'_> {
+    /// What comes next, or `None` at the end of the file. What is not in the local file yet belongs behind all that came
+    /// before.
+    pub async fn next(&mut self) -> Result<Option<Landed>> {
+        self.0.piece().await
     }
 }
 

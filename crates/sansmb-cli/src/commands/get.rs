@@ -7,8 +7,8 @@ use std::{
 };
 
 use sansmb_async::{
-    Bytes,
-    client::{File, OpenOptions, Share},
+    Bytes, Error,
+    client::{File, Landed, OpenOptions, ReadStream, Share},
 };
 use serde::Serialize;
 
@@ -120,13 +120,7 @@ async fn get_file(
     let metadata = *file.metadata();
     progress.begin(url.base_name(), metadata.len);
     let mut landing = Landing::new(target)?;
-    let mut stream = file.read_stream_after(head);
-    let mut got = 0;
-    while let Some(bytes) = stream.next().await.about(url)? {
-        landing.write(&bytes)?;
-        got += bytes.len() as u64;
-        progress.advance(bytes.len());
-    }
+    let got = fill(&mut landing, file.read_stream_after(head), url, progress).await?;
     if got < metadata.len {
         let why = format!("the file shrank while it was copied, from {} to {got} bytes", metadata.len);
         return Err(Failure::refused(url, why));
@@ -135,6 +129,43 @@ async fn get_file(
     landing.complete(metadata.written)?;
     progress.file_done();
     Ok(())
+}
+
+/// Fills a local file; with how many bytes.
+async fn fill(
+    landing: &mut Landing,
+    mut stream: ReadStream<'_>,
+    url: &SmbUrl,
+    progress: &mut Progress,
+) -> Result<u64> {
+    let mut got = 0;
+    let Some(file) = landing.file() else {
+        while let Some(bytes) = stream.next().await.about(url)? {
+            landing.write(&bytes)?;
+            got += bytes.len() as u64;
+            progress.advance(bytes.len());
+        }
+        return Ok(got);
+    };
+    let mut stream = stream.landing_in(file);
+    loop {
+        let len = match stream.next().await {
+            Ok(Some(Landed::There(len))) => {
+                landing.landed(len.into());
+                len as usize
+            }
+            Ok(Some(Landed::Here(bytes))) => {
+                landing.write(&bytes)?;
+                bytes.len()
+            }
+            Ok(None) => return Ok(got),
+            // It is the local file that failed.
+            Err(Error::Io(error)) => return Err(landing.refused(&error)),
+            Err(error) => return Err(error).about(url),
+        };
+        got += len as u64;
+        progress.advance(len);
+    }
 }
 
 /// Copies a directory with all that is in it. What cannot be copied is told, and left out.

@@ -2,8 +2,9 @@
 
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -17,7 +18,11 @@ use crate::{
 /// A file that is being written. Unless it is completed, nothing of it is left.
 #[derive(Debug)]
 pub(super) struct Landing {
-    file: File,
+    file: Arc<File>,
+    /// Bytes that are in it.
+    len: u64,
+    /// Where the next one goes that is written here.
+    position: u64,
     /// Its name until it is complete; `None` for what is no regular file, such as a pipe.
     partial: Option<PathBuf>,
     target: PathBuf,
@@ -42,7 +47,7 @@ impl Landing {
             }
             Ok(_) => {
                 let file = File::options().write(true).open(target).about(shown)?;
-                return Ok(Self { file, partial: None, target: target.to_owned() });
+                return Ok(Self::of(file, None, target.to_owned()));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => (target.to_owned(), None),
             Err(error) => return Err(Failure::refused(shown, io_words(&error))),
@@ -50,15 +55,42 @@ impl Landing {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let partial = target.with_file_name(partial_name(&name));
         let file = File::options().write(true).create_new(true).open(&partial).about(target.display())?;
-        let landing = Self { file, partial: Some(partial), target };
+        let landing = Self::of(file, Some(partial), target);
         if let Some(permissions) = permissions {
             landing.file.set_permissions(permissions).about(landing.target.display())?;
         }
         Ok(landing)
     }
 
+    fn of(file: File, partial: Option<PathBuf>, target: PathBuf) -> Self {
+        Self { file: Arc::new(file), len: 0, position: 0, partial, target }
+    }
+
+    /// The file, for who writes to it directly: only a regular one, that can be written to anywhere.
+    pub(super) fn file(&self) -> Option<Arc<File>> {
+        self.partial.as_ref().map(|_| self.file.clone())
+    }
+
+    /// Adds `bytes` at the end.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).about(self.target.display())
+        let mut file = &*self.file;
+        if self.position != self.len {
+            file.seek(SeekFrom::Start(self.len)).about(self.target.display())?;
+        }
+        file.write_all(bytes).about(self.target.display())?;
+        self.len += bytes.len() as u64;
+        self.position = self.len;
+        Ok(())
+    }
+
+    /// Why it is not complete.
+    pub(super) fn refused(&self, error: &io::Error) -> Failure {
+        Failure::refused(self.target.display(), io_words(error))
+    }
+
+    /// Takes notice of `len` bytes that somebody else added.
+    pub(super) fn landed(&mut self, len: u64) {
+        self.len += len;
     }
 
     /// Gives the file its time and its name.

@@ -80,7 +80,8 @@ impl Client {
             if let Some(pending) = self.pending.remove(header.message_id) {
                 self.drop_ended(pending.session);
             }
-            self.events.push_back(Event::Done { op, result: Ok(Outcome::Aside { len, whole: !thrown_away }) });
+            self.events
+                .push_back(Event::Done { op, result: Ok(Outcome::Aside { len, whole: !thrown_away }) });
         }
         self.process_frames(now);
     }

@@ -111,7 +111,10 @@ impl Client {
         let kind = Kind::LogOn;
         let now = self.now;
         let payload = Payload::Empty;
-        self.submit(Queued { op, header, charge: 1, head, payload, kind, asked: 0, aside: false }.into(), now);
+        self.submit(
+            Queued { op, header, charge: 1, head, payload, kind, asked: 0, aside: false }.into(),
+            now,
+        );
     }
 
     /// A SESSION_SETUP request goes into the pre-authentication hash of its session.
