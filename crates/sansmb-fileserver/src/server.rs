@@ -260,6 +260,15 @@ impl FileServer {
         self.actions.pop_front()
     }
 
+    /// All that is to be done next, in order, behind what is in `into`.
+    pub fn take_actions(&mut self, into: &mut VecDeque<Action>) {
+        if into.is_empty() {
+            std::mem::swap(&mut self.actions, into);
+        } else {
+            into.append(&mut self.actions);
+        }
+    }
+
     /// When [`FileServer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let slow = self.slow.front().map(|(due, _)| *due);

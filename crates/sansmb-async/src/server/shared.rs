@@ -54,18 +54,17 @@ pub(crate) struct Tables {
     watched: Option<Instant>,
 }
 
-#[derive(Debug)]
-enum ToDo {
-    Action(Action),
-    Order(ConnId, Order),
-}
-
 /// What came of a turn at the shared tables, in its order: a notice must not overtake the answer that
 /// gave what it takes away. It is kept from one turn to the next for the memory that it has.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     events: VecDeque<Event>,
-    todo: Vec<ToDo>,
+    /// Breaks among them are carried out already.
+    actions: VecDeque<Action>,
+    /// Orders, and behind how many of the actions each has its place.
+    orders: VecDeque<(usize, ConnId, Order)>,
+    /// How many actions were carried out.
+    carried_out: usize,
     /// Something is due before the accept task would look.
     sooner: bool,
 }
@@ -75,10 +74,8 @@ impl Batch {
     /// read in part.
     pub(crate) fn lend(&mut self, channel: &mut Channel) -> bool {
         let mut goes_on = false;
-        for todo in &mut self.todo {
-            let ToDo::Action(Action::Job { job: Job::Read { length, into, .. }, .. }) = todo else {
-                continue;
-            };
+        for action in &mut self.actions {
+            let Action::Job { job: Job::Read { length, into, .. }, .. } = action else { continue };
             if !into.is_empty() {
                 goes_on = true;
             } else if let Some(spare) = channel.spare_buffer(*length as usize) {
@@ -86,6 +83,21 @@ impl Batch {
             }
         }
         goes_on
+    }
+
+    /// An order that has its place here.
+    fn next_order(&mut self) -> Option<(ConnId, Order)> {
+        if self.orders.front().is_none_or(|(behind, ..)| *behind > self.carried_out) {
+            return None;
+        }
+        self.orders.pop_front().map(|(_, conn, order)| (conn, order))
+    }
+
+    /// The next action, when all orders before it are carried out.
+    fn next_action(&mut self) -> Option<Action> {
+        let action = self.actions.pop_front();
+        self.carried_out = if action.is_some() { self.carried_out + 1 } else { 0 };
+        action
     }
 }
 
@@ -195,19 +207,19 @@ impl Shared {
             if std::mem::take(&mut batch.sooner) {
                 self.keeper.wake();
             }
-            if batch.todo.is_empty() {
-                return;
-            }
             let mut lost = Vec::new();
-            for todo in batch.todo.drain(..) {
-                let (conn, mail) = match todo {
-                    ToDo::Order(conn, order) => (conn, Mail::Order(order)),
-                    ToDo::Action(Action::Respond(response)) => (response.conn(), Mail::Response(response)),
-                    ToDo::Action(action) => {
-                        // The connection takes in what is done; for those that are gone, the accept task.
-                        submit(action, here.as_ref().map_or(&self.keeper, |here| here.inbox).clone());
-                        continue;
-                    }
+            loop {
+                let (conn, mail) = match batch.next_order() {
+                    Some((conn, order)) => (conn, Mail::Order(order)),
+                    None => match batch.next_action() {
+                        Some(Action::Respond(response)) => (response.conn(), Mail::Response(response)),
+                        Some(action) => {
+                            // The connection takes in what is done; for those that are gone, the accept task.
+                            submit(action, here.as_ref().map_or(&self.keeper, |here| here.inbox));
+                            continue;
+                        }
+                        None => break,
+                    },
                 };
                 if let Some(here) = here.as_mut().filter(|here| here.conn == conn) {
                     here.take(mail);
@@ -216,6 +228,9 @@ impl Shared {
                 } else if let Mail::Order(order) = mail {
                     lost.push((conn, order));
                 }
+            }
+            if lost.is_empty() {
+                return;
             }
             for (conn, order) in lost {
                 self.undelivered(conn, [order], batch);
@@ -296,20 +311,23 @@ impl Tables {
     }
 
     fn drain(&mut self, now: Now, batch: &mut Batch) {
+        let mut next = batch.actions.len();
         loop {
-            while let Some((conn, order)) = self.sessions.poll_order() {
-                batch.todo.push(ToDo::Order(conn, order));
+            self.files.take_actions(&mut batch.actions);
+            if next == batch.actions.len() {
+                break;
             }
-            match self.files.poll_action() {
-                Some(Action::Break(notice)) => {
-                    if let Err(undelivered) = notice.deliver(&mut self.sessions) {
-                        self.files.break_undelivered(undelivered, now);
-                    }
+            for action in batch.actions.range(next..) {
+                note_orders(&mut self.sessions, batch.carried_out + next, &mut batch.orders);
+                next += 1;
+                if let Action::Break(notice) = action
+                    && let Err(undelivered) = notice.deliver(&mut self.sessions)
+                {
+                    self.files.break_undelivered(undelivered, now);
                 }
-                Some(action) => batch.todo.push(ToDo::Action(action)),
-                None => break,
             }
         }
+        note_orders(&mut self.sessions, batch.carried_out + next, &mut batch.orders);
         // If it is due only later than was watched for, that is found out then.
         let due = self.files.poll_timeout();
         if due.is_some_and(|due| self.watched.is_none_or(|watched| due < watched)) {
@@ -319,8 +337,16 @@ impl Tables {
     }
 }
 
+/// Notes what the sessions want of connections, behind so many actions.
+fn note_orders(sessions: &mut Sessions, behind: usize, orders: &mut VecDeque<(usize, ConnId, Order)>) {
+    while let Some((conn, order)) = sessions.poll_order() {
+        orders.push_back((behind, conn, order));
+    }
+}
+
 /// Has a job done, whose outcome `inbox` gets.
-fn submit(action: Action, inbox: Arc<Inbox>) {
+fn submit(action: Action, inbox: &Arc<Inbox>) {
+    let inbox = inbox.clone();
     match action {
         Action::Job { storage, id, job } => {
             let done = move |outcome| inbox.complete(id, Completed::Storage(outcome));

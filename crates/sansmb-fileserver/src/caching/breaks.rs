@@ -40,7 +40,7 @@ impl BreakOrder {
     /// # Errors
     ///
     /// No connection is left that could carry it.
-    pub fn deliver(self, sessions: &mut Sessions) -> Result<(), Undelivered> {
+    pub fn deliver(&self, sessions: &mut Sessions) -> Result<(), Undelivered> {
         let sent = sessions.notify_break(self.session, self.notice, self.encrypt);
         self.sent(sent)
     }
@@ -50,12 +50,12 @@ impl BreakOrder {
     /// # Errors
     ///
     /// No connection is left that could carry it.
-    pub fn deliver_to(self, server: &mut Server) -> Result<(), Undelivered> {
+    pub fn deliver_to(&self, server: &mut Server) -> Result<(), Undelivered> {
         let sent = server.notify_break(self.session, self.notice, self.encrypt);
         self.sent(sent)
     }
 
-    fn sent(self, sent: bool) -> Result<(), Undelivered> {
+    fn sent(&self, sent: bool) -> Result<(), Undelivered> {
         if sent { Ok(()) } else { Err(Undelivered { node: self.node, holder: self.holder }) }
     }
 }

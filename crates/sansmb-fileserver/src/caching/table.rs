@@ -27,8 +27,8 @@ pub(crate) struct CachingTable {
     /// What an open is delayed in.
     delays: BTreeMap<(OpenId, u64), NodeId>,
     next_delay: u64,
-    /// Files on which something changed since [`CachingTable::take_touched`].
-    touched: BTreeSet<NodeId>,
+    /// Files on which something changed that [`CachingTable::poll_touched`] has not told yet, some maybe more than once.
+    touched: Vec<NodeId>,
 }
 
 /// What there is of one file.
@@ -74,9 +74,9 @@ pub(crate) struct DelayId {
 }
 
 impl CachingTable {
-    /// Files whose opens may cache something else than when this was asked last.
-    pub(crate) fn take_touched(&mut self) -> BTreeSet<NodeId> {
-        std::mem::take(&mut self.touched)
+    /// A file whose opens may cache something else than before.
+    pub(crate) fn poll_touched(&mut self) -> Option<NodeId> {
+        self.touched.pop()
     }
 
     pub(crate) fn holders(&self, node: NodeId) -> Option<&Holders> {
@@ -122,7 +122,7 @@ impl CachingTable {
     }
 
     pub(crate) fn grant(&mut self, node: NodeId, holder: Holder, state: LeaseState) {
-        self.touched.insert(node);
+        self.touched.push(node);
         self.places.entry(node).or_default().holders.grant(holder, state);
         self.tidy(node);
     }
@@ -139,7 +139,7 @@ impl CachingTable {
         let breaks = place.holders.take_away(cut, own, due);
         self.due.extend(breaks.iter().filter_map(|b| Some((b.due?, node, b.holder))));
         if !breaks.is_empty() {
-            self.touched.insert(node);
+            self.touched.push(node);
         }
         self.tidy(node);
         breaks
@@ -155,7 +155,7 @@ impl CachingTable {
         let place = self.places.get_mut(&node).ok_or(Refusal::NotBreaking)?;
         let was = place.holders.get(holder).and_then(|grip| grip.due());
         let more = place.holders.acknowledge(holder, accepted, due)?;
-        self.touched.insert(node);
+        self.touched.push(node);
         self.untold.remove(&(node, holder));
         if let Some(was) = was {
             self.due.remove(&(was, node, holder));
@@ -168,7 +168,7 @@ impl CachingTable {
     /// A holder has nothing any more.
     pub(crate) fn expire(&mut self, node: NodeId, holder: Holder) {
         let Some(place) = self.places.get_mut(&node) else { return };
-        self.touched.insert(node);
+        self.touched.push(node);
         self.untold.remove(&(node, holder));
         if let Some(due) = place.holders.remove(holder) {
             self.due.remove(&(due, node, holder));

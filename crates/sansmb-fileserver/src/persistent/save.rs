@@ -130,7 +130,7 @@ impl FileServer {
 
     /// Brings records up to date: the last step of every feed.
     pub(crate) fn save_changed(&mut self) {
-        for node in self.caching.take_touched() {
+        while let Some(node) = self.caching.poll_touched() {
             self.persistence.touch_node(node);
         }
         while let Some(id) = self.persistence.changed.pop_first() {
