@@ -78,8 +78,13 @@ def cpu_seconds(pid):
 
 
 def descendants(pid):
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+    except (FileNotFoundError, ProcessLookupError):
+        # It has ended meanwhile.
+        return []
     children = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    for task in tasks:
         for child in words(task):
             children += [int(child), *descendants(int(child))]
     return children
