@@ -43,6 +43,7 @@ impl Client {
         let op = self.new_op();
         let mut member = self.queued_member(to, Member::new::<op::Read>(request), op);
         member.aside = true;
+        self.lets_pass = true;
         self.submit(member.into(), now);
         op
     }
@@ -88,6 +89,9 @@ impl Client {
 
     /// Lets the payload of the message that is arriving pass, if it may.
     pub(super) fn let_pass(&mut self) -> bool {
+        if !self.lets_pass {
+            return false;
+        }
         let Some((header, len)) = self.rx.arriving().and_then(|(head, len)| self.may_pass(head, len)) else {
             return false;
         };

@@ -67,6 +67,8 @@ pub struct Client {
     log_ons: Vec<LogOn>,
     /// A payload that the driver takes from the transport.
     passing: Option<Passing>,
+    /// The driver knows of such payloads.
+    lets_pass: bool,
     queue: VecDeque<Frame>,
     /// By MessageId.
     pending: Outstanding<Pending>,
@@ -150,6 +152,7 @@ impl Client {
             sessions: BTreeMap::new(),
             log_ons: Vec::new(),
             passing: None,
+            lets_pass: false,
             queue: VecDeque::new(),
             pending: Outstanding::default(),
             next_message_id: 0,
