@@ -47,6 +47,14 @@ struct State {
     woken: Vec<Waker>,
 }
 
+impl State {
+    /// Whether there is something that moves payloads.
+    fn ready_mover(&mut self, socket: &dyn Socket) -> bool {
+        self.mover = self.mover.take().or_else(|| Mover::new(socket));
+        self.mover.is_some()
+    }
+}
+
 /// The state, locked. Whoever has to look at it is woken when it is free again: a task that runs at
 /// once, on another thread or in the middle of `wake`, would find the lock taken.
 #[derive(Debug)]
@@ -129,8 +137,7 @@ impl Shared {
     ) -> Op {
         let mut state = self.lock();
         let now = self.clock.now();
-        state.mover = state.mover.take().or_else(|| Mover::new(&*self.socket));
-        let op = if state.mover.is_some() {
+        let op = if state.ready_mover(&*self.socket) {
             let op = state.client.read_aside(tree, request, now);
             state.landings.insert(op, landing);
             op
@@ -268,6 +275,8 @@ impl Shared {
 
     /// Moves a payload on. Where its file does not take it, or nobody waits for it any more, the rest is thrown away.
     fn land(&self, state: &mut State, aside: Aside) -> io::Result<()> {
+        // The one before may have gone with what another file did not take.
+        state.ready_mover(&*self.socket);
         let (Some(landing), Some(mover)) = (state.landings.get_mut(&aside.op), &state.mover) else {
             state.client.throw_aside();
             return Ok(());
