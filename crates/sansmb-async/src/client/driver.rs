@@ -121,8 +121,16 @@ impl Shared {
         tree: Option<TreeRef>,
         begin: impl FnOnce(&mut Client, Now) -> OpId,
     ) -> Op {
+        self.start_with(tree, |state, now| begin(&mut state.client, now))
+    }
+
+    fn start_with(
+        self: &Arc<Self>,
+        tree: Option<TreeRef>,
+        begin: impl FnOnce(&mut State, Now) -> OpId,
+    ) -> Op {
         let mut state = self.lock();
-        let op = begin(&mut state.client, self.clock.now());
+        let op = begin(&mut state, self.clock.now());
         state.waiters.insert(op, Waiter::Waiting(None));
         self.settle(&mut state);
         Op { shared: self.clone(), op, tree }
@@ -135,18 +143,14 @@ impl Shared {
         request: &ReadRequest<'_>,
         landing: Landing,
     ) -> Op {
-        let mut state = self.lock();
-        let now = self.clock.now();
-        let op = if state.ready_mover(&*self.socket) {
+        self.start_with(Some(tree), |state, now| {
+            if !state.ready_mover(&*self.socket) {
+                return state.client.request::<op::Read>(tree, request, now);
+            }
             let op = state.client.read_aside(tree, request, now);
             state.landings.insert(op, landing);
             op
-        } else {
-            state.client.request::<op::Read>(tree, request, now)
-        };
-        state.waiters.insert(op, Waiter::Waiting(None));
-        self.settle(&mut state);
-        Op { shared: self.clone(), op, tree: Some(tree) }
+        })
     }
 
     /// Starts several operations in one go.

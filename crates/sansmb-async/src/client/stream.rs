@@ -47,8 +47,9 @@ impl<'f> ReadStream<'f> {
 
     /// Goes on into `file`, at the same offsets: where the connection neither signs nor encrypts, and the system can,
     /// data goes there without coming into the program. The file is written to from the task of the connection.
-    pub fn landing_in(mut self, file: Arc<std::fs::File>) -> LandingStream<'f> {
-        self.to = Some(Arc::new(Target::new(file)));
+    /// Without a file all data comes here.
+    pub fn landing_in(mut self, file: impl Into<Option<Arc<std::fs::File>>>) -> LandingStream<'f> {
+        self.to = file.into().map(|file| Arc::new(Target::new(file)));
         LandingStream(self)
     }
 

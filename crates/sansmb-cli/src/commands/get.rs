@@ -134,20 +134,12 @@ async fn get_file(
 /// Fills a local file; with how many bytes.
 async fn fill(
     landing: &mut Landing,
-    mut stream: ReadStream<'_>,
+    stream: ReadStream<'_>,
     url: &SmbUrl,
     progress: &mut Progress,
 ) -> Result<u64> {
     let mut got = 0;
-    let Some(file) = landing.file() else {
-        while let Some(bytes) = stream.next().await.about(url)? {
-            landing.write(&bytes)?;
-            got += bytes.len() as u64;
-            progress.advance(bytes.len());
-        }
-        return Ok(got);
-    };
-    let mut stream = stream.landing_in(file);
+    let mut stream = stream.landing_in(landing.file());
     loop {
         let len = match stream.next().await {
             Ok(Some(Landed::There(len))) => {

@@ -13,6 +13,9 @@ use crate::{
     wire::{Command, Flags, HEADER_LEN, Header, NtStatus, ReadRequest, ReadResponse},
 };
 
+/// What is in front of the payload of a READ response.
+const READ_HEAD: usize = HEADER_LEN + 16;
+
 /// A payload that is on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aside {
@@ -92,17 +95,15 @@ impl Client {
         if !self.lets_pass {
             return false;
         }
-        let Some((header, len)) = self.rx.arriving().and_then(|(head, len)| self.may_pass(head, len)) else {
-            return false;
-        };
-        let Some(op) = self.pending.get(header.message_id).map(|pending| pending.op) else { return false };
+        let passing = self.rx.arriving().and_then(|(head, len)| self.may_pass(head, len));
+        let Some(passing) = passing else { return false };
         let early = self.rx.set_aside(READ_HEAD);
-        self.passing = Some(Passing { op, header, len, early, thrown_away: false });
+        self.passing = Some(Passing { early, ..passing });
         true
     }
 
-    /// Whether nobody has to look at the payload of a message of `len` bytes with these at its start.
-    fn may_pass(&self, head: &[u8; READ_HEAD], len: usize) -> Option<(Header, u32)> {
+    /// The payload of a message of `len` bytes with these at its start, if nobody has to look at it.
+    fn may_pass(&self, head: &[u8; READ_HEAD], len: usize) -> Option<Passing> {
         let header = Header::decode(head).ok()?;
         let pending = self.pending.get(header.message_id)?;
         let session = self.sessions.get(&pending.session)?;
@@ -114,9 +115,13 @@ impl Client {
             && !header.flags.contains(Flags::SIGNED);
         let (at, carried) = ReadResponse::extent(head).ok()?;
         let fits = at == READ_HEAD && at + carried == len && carried <= pending.asked as usize;
-        (asked_for && open && plain && !session.joining && fits).then_some((header, carried as u32))
+        let (op, len) = (pending.op, carried as u32);
+        (asked_for && open && plain && !session.joining && fits).then_some(Passing {
+            op,
+            header,
+            len,
+            early: Bytes::new(),
+            thrown_away: false,
+        })
     }
 }
-
-/// What is in front of the payload of a READ response.
-pub(super) const READ_HEAD: usize = HEADER_LEN + 16;
