@@ -7,6 +7,7 @@ pub mod blocking;
 pub mod client;
 mod clock;
 mod error;
+mod lock;
 pub mod runtime;
 pub mod server;
 #[cfg(feature = "testing")]

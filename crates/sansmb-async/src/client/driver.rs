@@ -7,7 +7,7 @@ use std::{
     mem,
     ops::{Deref, DerefMut},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
@@ -19,7 +19,7 @@ use sansmb::{
 };
 
 use super::landing::{Landing, Mover};
-use crate::{Clock, Runtime, Socket, error::Result};
+use crate::{Clock, Runtime, Socket, error::Result, lock::lock};
 
 /// Segments handed to one vectored write.
 const GATHER: usize = 16;
@@ -215,9 +215,7 @@ impl Shared {
     }
 
     fn lock(&self) -> Locked<'_> {
-        // A panic while the lock was held is a bug of ours, but no reason to bring others down.
-        let guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { guard, woken: Woken::default() }
+        Locked { guard: lock(&self.state), woken: Woken::default() }
     }
 
     /// After every command and feed: events to their waiters, bytes to the socket.

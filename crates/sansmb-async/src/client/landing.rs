@@ -3,10 +3,10 @@
 use std::{
     fs::File,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
-use crate::Socket;
+use crate::{Socket, lock::lock};
 
 /// The file that the payload of one READ goes to.
 #[derive(Debug)]
@@ -40,12 +40,12 @@ impl Target {
     }
 
     pub(super) fn fail(&self, error: io::Error) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        lock(&self.failed).get_or_insert(error);
     }
 
     /// Why a payload is not in the file.
     pub(super) fn failure(&self) -> io::Error {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failed = lock(&self.failed).take();
         failed.unwrap_or_else(|| io::Error::other("what was read was thrown away"))
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Waker},
@@ -11,6 +11,8 @@ use std::{
 
 use sansmb::server::Order;
 use sansmb_fileserver::{JobId, Response, storage::Outcome, store::StoreOutcome};
+
+use crate::lock::lock;
 
 /// The outcome of a job.
 #[derive(Debug)]
@@ -158,9 +160,4 @@ fn wake(contents: MutexGuard<'_, Contents>) {
     if let Some(waker) = waker {
         waker.wake();
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while the lock was held is a bug of ours, but no reason to bring others down.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,8 +16,8 @@ use sansmb::{
 use sansmb_crypto::OsRandom;
 use sansmb_fileserver::{Action, FileServer, Response, storage::Job};
 
-use super::inbox::{Completed, Completions, Inbox, Mail, lock};
-use crate::Clock;
+use super::inbox::{Completed, Completions, Inbox, Mail};
+use crate::{Clock, lock::lock};
 
 /// How often a task comes back for the tables before it has its thread wait for them.
 const TRIES: u32 = 100;
