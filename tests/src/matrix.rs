@@ -12,7 +12,7 @@ use sansmb_async::{
     server::{self, Server, ServerHandle},
 };
 use sansmb_auth::{Credentials, UserTable};
-use sansmb_fileserver::ShareConfig;
+use sansmb_fileserver::{ShareConfig, storage::Storage};
 use sansmb_storage::LocalDir;
 
 use crate::scratch::{noise, sha256};
@@ -195,11 +195,18 @@ pub async fn exercise<R: Runtime>(
 
 /// Our server on `runtime`, serving `dir` as `share` to `tester`; give the server to a task.
 pub async fn serve<R: Runtime>(runtime: &R, dir: &std::path::Path) -> (Server<R>, ServerHandle, u16) {
+    let storage = LocalDir::open(dir, Default::default()).expect("the folder");
+    serve_storage(runtime, Arc::new(storage)).await
+}
+
+/// The same, for any storage.
+pub async fn serve_storage<R: Runtime>(
+    runtime: &R,
+    storage: Arc<dyn Storage>,
+) -> (Server<R>, ServerHandle, u16) {
     let mut users = UserTable::new();
     users.add_password("tester", "Passw0rd!");
-    let storage = LocalDir::open(dir, Default::default()).expect("the folder");
-    let (config, files) =
-        server::settings("SANSMB", users, vec![ShareConfig::new("share", Arc::new(storage))]);
+    let (config, files) = server::settings("SANSMB", users, vec![ShareConfig::new("share", storage)]);
     let addr = "127.0.0.1:0".parse().expect("an address");
     let server = Server::bind(runtime, addr, config, files).await.expect("bind");
     let port = server.local_addr().expect("bound").port();

@@ -8,6 +8,7 @@ pub mod client;
 mod clock;
 mod error;
 mod lock;
+mod pipe;
 pub mod runtime;
 pub mod server;
 #[cfg(feature = "testing")]

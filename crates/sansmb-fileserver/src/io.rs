@@ -2,7 +2,7 @@
 
 use sansmb::{
     conn::MessageBuffer,
-    server::{Reply, Request, Token, op},
+    server::{Kept, Reply, Request, Token, op},
     wire::{
         AccessMask, CompletionFilter, CreateOptions, EmptyBody, NtStatus, WriteFlags, WriteResponse,
         fscc::NotifyAction,
@@ -13,7 +13,7 @@ use crate::{
     locks::Range,
     opens::{Object, OpenId},
     server::{FileServer, nothing},
-    storage::{Done, Job, Outcome},
+    storage::{Data, Done, Job, Outcome},
     task::{Append, Reading, Step},
 };
 
@@ -99,9 +99,13 @@ impl FileServer {
 
     /// [MS-SMB2] 3.3.5.13 and [MS-FSA] 2.1.5.4.
     pub(crate) fn write(&mut self, request: Request<op::Write>) {
-        let Request { token, origin, message } = request;
+        let Request { token, origin, mut message } = request;
+        let data = match message.take_kept().map(Kept::into_place) {
+            None => message.data().map(Data::Here).ok(),
+            Some(place) => place.map(Data::Held),
+        };
         let Ok(body) = message.body() else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
-        let Ok(data) = message.data() else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
+        let Some(data) = data else { return self.fail(token, NtStatus::INVALID_PARAMETER) };
         let id = match self.lookup(&origin, &message) {
             Ok(id) => id,
             Err(status) => return self.fail(token, status),
@@ -116,7 +120,10 @@ impl FileServer {
         let append_only = !open.may(AccessMask::FILE_WRITE_DATA);
         let file = match &open.object {
             Object::File(file) => file,
-            Object::Pipe(_) => return self.write_pipe(id, token, &data),
+            Object::Pipe(_) => match data.into_bytes() {
+                Ok(data) => return self.write_pipe(id, token, &data),
+                Err(status) => return self.fail(token, status),
+            },
         };
         if file.directory {
             return self.fail(token, NtStatus::INVALID_DEVICE_REQUEST);

@@ -9,6 +9,7 @@
 //! share's root, whatever its names and symbolic links say: that is the backend's duty.
 
 mod attributes;
+mod data;
 mod integrity;
 mod object_id;
 mod quota;
@@ -16,6 +17,7 @@ mod quota;
 use std::{fmt::Debug, sync::Arc};
 
 pub use attributes::{ExtendedAttribute, MAX_EXTENDED_ATTRIBUTES, merge_extended_attributes, packed_size};
+pub use data::{Data, Held};
 pub use integrity::Integrity;
 pub use object_id::ObjectIdJob;
 pub use quota::{NO_QUOTA, QUOTA_FILE, Quota, QuotaChange, QuotaControl, QuotaJob, QuotaLimits};
@@ -39,6 +41,11 @@ pub trait Storage: Debug + Send + Sync {
 
     /// What does not change while the share is served.
     fn traits(&self) -> StorageTraits;
+
+    /// Whether it gains by [`Data::Held`] for large writes: not by default.
+    fn takes_held(&self) -> bool {
+        false
+    }
 }
 
 /// Takes the outcome of one job.
@@ -276,8 +283,8 @@ pub enum Job {
         handle: Handle,
         /// To where, in bytes.
         offset: u64,
-        /// What; a slice of the frame that it came in.
-        data: Bytes,
+        /// What.
+        data: Data,
         /// On stable storage before it ends.
         through: bool,
     },

@@ -1,6 +1,5 @@
 //! Work that is under way: what happens when a job's outcome comes back.
 
-use bytes::Bytes;
 use sansmb::server::{RequestId, Token, op};
 
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     opens::OpenId,
     persistent::Restoring,
     quota::{QueryQuota, SetQuota},
-    storage::Metadata,
+    storage::{Data, Metadata},
 };
 
 /// A job's continuation.
@@ -136,7 +135,7 @@ pub(crate) struct Reading {
 pub(crate) struct Append {
     pub(crate) open: OpenId,
     pub(crate) token: Token<op::Write>,
-    pub(crate) data: Bytes,
+    pub(crate) data: Data,
     pub(crate) through: bool,
     /// Where the client wants it, if it says so.
     pub(crate) offset: Option<u64>,

@@ -113,7 +113,7 @@ fn long_payloads_are_taken_from_the_transport_wherever_a_read_of_it_ends() {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(taken.len() >= 3 || most < 100, "{} of 4 were taken, {most} bytes at a time", taken.len());
+        assert!(taken.len() >= 3, "{} of 4 were taken, {most} bytes at a time", taken.len());
         assert_eq!(done, ops.into_iter().zip(answers.iter().cloned()).collect::<Vec<_>>(), "{most}");
     }
 }

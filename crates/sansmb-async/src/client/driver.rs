@@ -18,8 +18,8 @@ use sansmb::{
     wire::{CloseRequest, Command, CreateResponse, ReadRequest},
 };
 
-use super::landing::{Landing, Mover};
-use crate::{Clock, Runtime, Socket, error::Result, lock::lock};
+use super::landing::Landing;
+use crate::{Clock, Runtime, Socket, error::Result, lock::lock, pipe::Pipe};
 
 /// Segments handed to one vectored write.
 const GATHER: usize = 16;
@@ -42,7 +42,7 @@ struct State {
     driver: Option<Waker>,
     /// READs whose payloads go to a file, and what moves them there.
     landings: HashMap<OpId, Landing>,
-    mover: Option<Mover>,
+    mover: Option<Pipe>,
     /// Tasks to wake once the lock is free.
     woken: Vec<Waker>,
 }
@@ -50,7 +50,7 @@ struct State {
 impl State {
     /// Whether there is something that moves payloads.
     fn ready_mover(&mut self, socket: &dyn Socket) -> bool {
-        self.mover = self.mover.take().or_else(|| Mover::new(socket));
+        self.mover = self.mover.take().or_else(|| Pipe::for_socket(socket));
         self.mover.is_some()
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::{Socket, lock::lock};
+use crate::lock::lock;
 
 /// The file that the payload of one READ goes to.
 #[derive(Debug)]
@@ -47,92 +47,5 @@ impl Target {
     pub(super) fn failure(&self) -> io::Error {
         let failed = lock(&self.failed).take();
         failed.unwrap_or_else(|| io::Error::other("what was read was thrown away"))
-    }
-}
-
-/// What moves them.
-#[cfg(target_os = "linux")]
-#[derive(Debug)]
-pub(super) struct Mover {
-    from: std::os::fd::OwnedFd,
-    into: std::os::fd::OwnedFd,
-}
-
-#[cfg(target_os = "linux")]
-impl Mover {
-    /// Room that is asked for, which is what everybody may have.
-    const ROOM: usize = 1 << 20;
-
-    /// One for `socket`, where there can be one.
-    pub(super) fn new(socket: &dyn Socket) -> Option<Self> {
-        use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-        if !socket.lends_descriptor() {
-            return None;
-        }
-        let (from, into) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-        // With less room it takes more calls.
-        let _ = fcntl_setpipe_size(&into, Self::ROOM);
-        Some(Self { from, into })
-    }
-
-    /// Takes up to `len` bytes from the socket; how many.
-    pub(super) fn fill(&self, socket: &dyn Socket, len: usize) -> io::Result<usize> {
-        use rustix::pipe::{SpliceFlags, splice};
-        socket.try_read_by(&mut |socket| {
-            let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
-            Ok(splice(socket, None, &self.into, None, len.min(Self::ROOM), flags)?)
-        })
-    }
-
-    /// Moves the `len` bytes that it has to `file`. After an error it still has some of them.
-    pub(super) fn drain(&self, mut len: usize, file: &File, mut at: u64) -> io::Result<()> {
-        use rustix::{
-            io::Errno,
-            pipe::{SpliceFlags, splice},
-        };
-        while len > 0 {
-            let moved = match splice(&self.from, None, file, Some(&mut at), len, SpliceFlags::MOVE) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(moved) => moved,
-                Err(Errno::INTR) => 0,
-                // Not every file system can.
-                Err(Errno::INVAL) => {
-                    let copied = self.copy(len, file, at)?;
-                    at += copied as u64;
-                    copied
-                }
-                Err(errno) => return Err(errno.into()),
-            };
-            len -= moved;
-        }
-        Ok(())
-    }
-
-    fn copy(&self, len: usize, file: &File, at: u64) -> io::Result<usize> {
-        use std::os::unix::fs::FileExt;
-        let mut buffer = vec![0; len.min(64 << 10)];
-        let got = rustix::io::read(&self.from, &mut buffer)?;
-        file.write_all_at(&buffer[..got], at)?;
-        Ok(got)
-    }
-}
-
-/// What moves them: nothing but on Linux.
-#[cfg(not(target_os = "linux"))]
-#[derive(Debug)]
-pub(super) enum Mover {}
-
-#[cfg(not(target_os = "linux"))]
-impl Mover {
-    pub(super) fn new(_: &dyn Socket) -> Option<Self> {
-        None
-    }
-
-    pub(super) fn fill(&self, _: &dyn Socket, _: usize) -> io::Result<usize> {
-        match *self {}
-    }
-
-    pub(super) fn drain(&self, _: usize, _: &File, _: u64) -> io::Result<()> {
-        match *self {}
     }
 }

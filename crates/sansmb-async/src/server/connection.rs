@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     future::Future,
-    io::{ErrorKind, IoSlice},
+    io::{self, ErrorKind, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -16,9 +16,12 @@ use sansmb::{
 };
 
 use super::{
+    holding::{Holding, Whole},
     inbox::{Completions, Inbox, Mail},
     shared::{Batch, Here, Shared},
 };
+use sansmb_fileserver::storage::Held;
+
 use crate::{Runtime, Socket};
 
 /// A client that has other connections, and does not even acknowledge the bytes of a notice for so long, is
@@ -38,6 +41,9 @@ pub(crate) struct Connection<R: Runtime> {
     conn: ConnId,
     inbox: Arc<Inbox>,
     channel: Channel,
+    /// Data of a WRITE that are arriving, and whether there is no room for the rest: then they are brought in.
+    holding: Option<Holding>,
+    returning: bool,
     timer: Option<(Instant, R::Sleep)>,
     /// The transport gives up soon when the client does not acknowledge.
     hurried: bool,
@@ -87,6 +93,8 @@ impl<R: Runtime> Connection<R> {
             conn,
             inbox,
             channel,
+            holding: None,
+            returning: false,
             timer: None,
             hurried: false,
             mail: VecDeque::new(),
@@ -237,7 +245,13 @@ impl<R: Runtime> Connection<R> {
             if self.socket.poll_readable(cx).is_pending() {
                 return false;
             }
-            match self.socket.try_read(self.channel.recv_target()) {
+            let got = match self.hold() {
+                Some(Ok(0)) => Ok(0),
+                Some(Ok(_)) => return true,
+                Some(Err(error)) => Err(error),
+                None => self.socket.try_read(self.channel.recv_target()),
+            };
+            match got {
                 Ok(0) => self.channel.eof(),
                 Ok(n) => {
                     let now = now(&mut self.round, &self.shared);
@@ -251,6 +265,39 @@ impl<R: Runtime> Connection<R> {
             return true;
         }
         false
+    }
+
+    /// Has the system keep what arrives, if it may: how many bytes that were, 0 at the end of the stream. What there is no
+    /// room for is brought in, behind what is here of it already.
+    fn hold(&mut self) -> Option<io::Result<usize>> {
+        let left = self.channel.poll_aside().filter(|_| !self.returning);
+        if let Some((len, pipes)) = left.zip(self.shared.pipes.as_ref()) {
+            let holding = self.holding.get_or_insert_with(|| Holding::new(pipes.clone()));
+            match holding.fill(&self.socket, len - holding.len()).transpose() {
+                Some(Ok(got)) => {
+                    if let Some(whole) = self.holding.take_if(|holding| holding.len() == len) {
+                        let held: Box<dyn Held> = Box::new(Whole::new(whole));
+                        self.channel.took_aside(held, now(&mut self.round, &self.shared));
+                    }
+                    return Some(Ok(got));
+                }
+                Some(error) => return Some(error),
+                None => self.returning = true,
+            }
+        }
+        let holding = self.holding.as_mut()?;
+        match holding.read(self.channel.recv_target()) {
+            Ok(0) => {
+                self.holding = None;
+                self.returning = false;
+                None
+            }
+            Ok(got) => {
+                self.channel.received(got, now(&mut self.round, &self.shared));
+                Some(Ok(got))
+            }
+            error => Some(error),
+        }
     }
 
     /// Nothing is happening: gives back what is empty between turns.

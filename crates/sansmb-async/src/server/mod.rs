@@ -1,6 +1,7 @@
 //! The file server on a runtime: one task a connection, one small lock for what they share.
 
 mod connection;
+mod holding;
 mod inbox;
 mod shared;
 
@@ -90,7 +91,7 @@ impl<R: Runtime> Server<R> {
             config.auth_hint = files.acceptor.hint();
         }
         config.capabilities |= files.capabilities() & Capabilities::PERSISTENT_HANDLES;
-        let shared = Arc::new(Shared::new(Arc::new(config), FileServer::new(files), Clock::new()));
+        let shared = Arc::new(Shared::new(Arc::new(config), files, Clock::new()));
         Ok(Self { runtime: runtime.clone(), listener, shared })
     }
 

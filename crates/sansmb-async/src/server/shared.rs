@@ -14,9 +14,12 @@ use sansmb::{
     time::{Instant, Now},
 };
 use sansmb_crypto::OsRandom;
-use sansmb_fileserver::{Action, FileServer, Response, storage::Job};
+use sansmb_fileserver::{Action, FileServer, FileServerConfig, Response, storage::Job};
 
-use super::inbox::{Completed, Completions, Inbox, Mail};
+use super::{
+    holding::Pipes,
+    inbox::{Completed, Completions, Inbox, Mail},
+};
 use crate::{Clock, lock::lock};
 
 /// How often a task comes back for the tables before it has its thread wait for them.
@@ -32,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     next_conn: AtomicU64,
     stopping: AtomicBool,
+    /// Where large data of WRITEs wait, if a share's storage gains by that.
+    pub(crate) pipes: Option<Arc<Pipes>>,
     /// The accept task's, which takes in what was done for connections that are gone.
     keeper: Arc<Inbox>,
 }
@@ -127,7 +132,9 @@ impl Here<'_> {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Arc<ServerConfig>, files: FileServer, clock: Clock) -> Self {
+    pub(crate) fn new(config: Arc<ServerConfig>, files: FileServerConfig, clock: Clock) -> Self {
+        let holds = files.shares.iter().any(|share| share.storage.takes_held());
+        let files = FileServer::new(files);
         Self {
             config,
             tables: Mutex::new(Tables { sessions: Sessions::new(), files, watched: None }),
@@ -135,6 +142,7 @@ impl Shared {
             clock,
             next_conn: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
+            pipes: holds.then(Arc::default),
             keeper: Arc::default(),
         }
     }
@@ -370,7 +378,7 @@ mod tests {
     #[test]
     fn who_finds_others_at_the_tables_comes_back_until_it_waits() {
         let (config, files) = settings("SERVER", UserTable::new(), Vec::new());
-        let shared = Shared::new(Arc::new(config), FileServer::new(files), Clock::new());
+        let shared = Shared::new(Arc::new(config), files, Clock::new());
         let mut tries = 0;
         let others = shared.tables();
         for came in 1..=TRIES {

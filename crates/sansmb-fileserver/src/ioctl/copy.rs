@@ -228,7 +228,7 @@ impl FileServer {
             }
             (Stage::Read, Ok(Done::Read(data))) if data.len() == chunk.length as usize => {
                 copying.stage = Stage::Write;
-                let data = data.into_bytes();
+                let data = data.into_bytes().into();
                 self.job_on(
                     id,
                     |file| Job::Write {

@@ -8,10 +8,10 @@ use rustix::{
     io::{Errno, ReadWriteFlags, pread, preadv2, pwrite, retry_on_intr},
 };
 use sansmb::{conn::MessageBuffer, wire::NtStatus};
-use sansmb_fileserver::storage::{Done, Outcome};
+use sansmb_fileserver::storage::{Data, Done, Outcome};
 
 use super::{
-    errno::status,
+    errno::{io_status, status},
     meta::Stat,
     node::{Cache, Node},
 };
@@ -136,11 +136,14 @@ impl Node {
         Ok(Done::Read(into))
     }
 
-    pub(super) fn write(&self, offset: u64, data: &[u8], through: bool) -> Outcome {
+    pub(super) fn write(&self, offset: u64, data: &Data, through: bool) -> Outcome {
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > MAX_OFFSET) {
             return Err(NtStatus::INVALID_PARAMETER);
         }
-        self.write_all(offset, data)?;
+        match data {
+            Data::Here(bytes) => self.write_all(offset, bytes)?,
+            Data::Held(held) => held.move_to(self.fd(), offset).map_err(|error| io_status(&error))?,
+        }
         self.written();
         if through {
             fdatasync(self.fd()).map_err(status)?;

@@ -33,6 +33,11 @@ pub(super) fn status(errno: Errno) -> NtStatus {
     }
 }
 
+/// The same for an error of the standard library's.
+pub(super) fn io_status(error: &std::io::Error) -> NtStatus {
+    Errno::from_io_error(error).map_or(NtStatus::UNEXPECTED_IO_ERROR, status)
+}
+
 /// The same while directories on the way to a name are opened.
 pub(super) fn parent_status(errno: Errno) -> NtStatus {
     match errno {

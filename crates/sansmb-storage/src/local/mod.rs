@@ -306,6 +306,11 @@ impl Storage for LocalDir {
     fn traits(&self) -> StorageTraits {
         self.inner.traits.clone()
     }
+
+    /// The kernel moves them to the file.
+    fn takes_held(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for LocalDir {

@@ -27,6 +27,7 @@ impl Memory {
             }
             Job::Write { handle, offset, data, through: _ } => {
                 let file = self.writable(handle)?;
+                let data = data.into_bytes()?;
                 write(file.data()).write(offset, &data)?;
                 file.inode.written(self.now());
                 Ok(Done::Written(data.len() as u64))

@@ -15,7 +15,7 @@ pub(crate) fn write_then_read(s: &dyn Storage) {
     assert_eq!(read(s, handle, 0, 100), b"hello there");
     assert_eq!(read(s, handle, 6, 3), b"the");
     assert_eq!(read(s, handle, 6, 0), b"");
-    let through = Job::Write { handle, offset: 11, data: Bytes::from_static(b"!"), through: true };
+    let through = Job::Write { handle, offset: 11, data: Bytes::from_static(b"!").into(), through: true };
     assert_eq!(written(run(s, through)), Ok(1));
     nothing(run(s, Job::Flush { handle })).unwrap();
     let now = stat(s, handle);

@@ -149,7 +149,7 @@ pub(crate) fn nothing(outcome: Outcome) -> Result<(), NtStatus> {
 
 pub(crate) fn try_write(s: &dyn Storage, handle: Handle, offset: u64, data: &[u8]) -> Result<u64, NtStatus> {
     let data = Bytes::copy_from_slice(data);
-    written(run(s, Job::Write { handle, offset, data, through: false }))
+    written(run(s, Job::Write { handle, offset, data: data.into(), through: false }))
 }
 
 pub(crate) fn written(outcome: Outcome) -> Result<u64, NtStatus> {

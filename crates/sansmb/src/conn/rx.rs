@@ -33,8 +33,8 @@ const SCAN_LEN_AT_FIRST: usize = 4 << 10;
 /// After a message of at least this length, prefix included, the next one is read in two steps: see
 /// [`Rx::target`].
 const BULK_LEN: usize = 32 << 10;
-/// The first of these steps: the prefix and the headers before any payload.
-const BULK_HEAD: usize = PREFIX_LEN + HEADER_LEN + 16;
+/// The first of these steps, unless [said otherwise](Rx::heads_of): the headers before the payload of a READ response.
+const READ_HEAD: usize = HEADER_LEN + 16;
 /// Scan buffers whose messages are still being worked on, to be used again without asking for memory.
 const RETIRED: usize = 4;
 /// Large buffers that wait for their last reader, to be used again without clearing them.
@@ -63,6 +63,8 @@ pub struct Rx {
     scan_len: usize,
     stage: Stage,
     max_frame: usize,
+    /// Prefix and headers before the payload of a long message.
+    bulk_head: usize,
     /// The message before was a long one.
     bulk: bool,
     /// What is left of scan buffers: nothing but the memory.
@@ -80,10 +82,17 @@ impl Rx {
             scan_len: SCAN_LEN_AT_FIRST,
             stage: Stage::Scan,
             max_frame,
+            bulk_head: PREFIX_LEN + READ_HEAD,
             bulk: false,
             retired: VecDeque::new(),
             recycled: VecDeque::new(),
         }
+    }
+
+    /// Long messages mostly have `head` bytes of headers before their payload.
+    pub(crate) fn heads_of(mut self, head: usize) -> Self {
+        self.bulk_head = PREFIX_LEN + head;
+        self
     }
 
     /// Changes the limit for messages that have not begun to arrive.
@@ -102,6 +111,9 @@ impl Rx {
     /// ones come one behind the other, the beginning of the next one would be read with the end of this one, and
     /// then have to be moved. So the headers are read first, and the payload straight to where it stays.
     pub fn target(&mut self) -> &mut [u8] {
+        if let Some(len) = self.long().filter(|_| !self.bulk || self.filled >= self.bulk_head) {
+            self.begin_exact(len);
+        }
         // An idle connection holds no buffer: it is made when bytes are asked for.
         if !matches!(self.stage, Stage::Exact { .. })
             && (self.scan.len() == self.filled || self.scan.len() < PREFIX_LEN)
@@ -111,8 +123,8 @@ impl Rx {
         let end = match self.announced() {
             _ if !self.bulk => usize::MAX,
             // Where more than this is there already the rest of the message comes next.
-            Some(total) if self.filled >= BULK_HEAD => total,
-            _ => BULK_HEAD,
+            Some(total) if self.filled >= self.bulk_head => total,
+            _ => self.bulk_head,
         };
         match &mut self.stage {
             Stage::Exact { buf, filled } => &mut buf[*filled..],
@@ -204,9 +216,8 @@ impl Rx {
                 frame.advance(PREFIX_LEN);
                 return Ok(Some(frame));
             }
-            if total > SCAN_LEN {
-                self.begin_exact(len);
-            } else if total > self.scan.len() {
+            // A longer one gets a buffer once there is more of it to read.
+            if total <= SCAN_LEN && total > self.scan.len() {
                 if total > self.scan_len {
                     self.scan_len = SCAN_LEN;
                 }
@@ -216,16 +227,32 @@ impl Rx {
         }
     }
 
+    /// Length of the message that has begun to arrive in the scan buffer and is longer than that, without its
+    /// transport prefix.
+    fn long(&self) -> Option<usize> {
+        let total = self.announced()?;
+        let long = total > SCAN_LEN && total - PREFIX_LEN <= self.max_frame;
+        let scanned = matches!(self.stage, Stage::Scan) && self.scan.first() == Some(&0);
+        (long && scanned).then_some(total - PREFIX_LEN)
+    }
+
     /// The start of a message that is longer than the scan buffer and has only begun to arrive, and its length
     /// without the transport prefix.
     pub(crate) fn arriving<const HEAD: usize>(&self) -> Option<(&[u8; HEAD], usize)> {
-        let len = self.announced()? - PREFIX_LEN;
-        let long = PREFIX_LEN + len > SCAN_LEN && len <= self.max_frame;
-        let whole = self.filled >= PREFIX_LEN + len;
-        if !matches!(self.stage, Stage::Scan) || self.scan.first() != Some(&0) || !long || whole {
-            return None;
-        }
+        let len = self.long()?;
         Some((self.scan.get(PREFIX_LEN..self.filled)?.first_chunk()?, len))
+    }
+
+    /// Of [the message that is arriving](Self::arriving) nothing behind its first `HEAD` bytes is here yet.
+    pub(crate) fn just_arrived<const HEAD: usize>(&self) -> Option<(&[u8; HEAD], usize)> {
+        self.arriving().filter(|_| self.filled == PREFIX_LEN + HEAD)
+    }
+
+    /// What is behind the head of the message that [just arrived](Self::just_arrived) went elsewhere, all of it.
+    pub(crate) fn went_aside(&mut self) {
+        self.set_aside(0);
+        self.stage = Stage::Scan;
+        self.bulk = true;
     }
 
     /// What is behind the first `head` bytes of [the message that is arriving](Self::arriving) goes elsewhere; what of it

@@ -11,6 +11,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
+    aside::{Kept, WRITE_HEAD},
     config::ServerConfig,
     keys::{ChannelSession, Phase},
     negotiate::Negotiated,
@@ -183,6 +184,8 @@ pub(super) struct Inbound {
     pub(super) id: RequestId,
     pub(super) header: Header,
     pub(super) message: Bytes,
+    /// The data of a WRITE, where the message has them not.
+    pub(super) kept: Option<Kept>,
     pub(super) encrypted: bool,
     pub(super) related_file: Option<FileId>,
     pub(super) claim: Claim,
@@ -251,7 +254,7 @@ impl Channel {
     pub fn new(id: ConnId, config: Arc<ServerConfig>, now: Now) -> Self {
         Self {
             id,
-            rx: Rx::new(MAX_FRAME_BEFORE_AUTH),
+            rx: Rx::new(MAX_FRAME_BEFORE_AUTH).heads_of(WRITE_HEAD),
             tx: Tx::default(),
             negotiated: None,
             wildcard_sent: false,
@@ -299,8 +302,13 @@ impl Channel {
 
     /// `n` bytes were read into [`Channel::recv_target`].
     pub fn received(&mut self, n: usize, now: Now) {
-        self.fed = now;
         self.rx.received(n);
+        self.arrived(now);
+    }
+
+    /// Takes in what the receive buffer has.
+    pub(super) fn arrived(&mut self, now: Now) {
+        self.fed = now;
         self.process_frames(now);
         if self.quiet.is_none() {
             self.quiet = Some(now.mono.after(QUIET));

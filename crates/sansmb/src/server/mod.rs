@@ -13,6 +13,7 @@
 //! uses by themselves: [`Channel`], one connection with its buffers, credits and keys, and
 //! [`Sessions`], the table that all connections share.
 
+mod aside;
 mod binding;
 mod breaks;
 mod channel;
@@ -30,6 +31,7 @@ mod sessions;
 mod token;
 
 pub use crate::crypto::EncryptionPolicy;
+pub use aside::Kept;
 pub use breaks::BreakNotice;
 pub use channel::{Channel, CloseReason};
 pub use config::{CreditPolicy, ServerConfig};
@@ -44,6 +46,8 @@ use alloc::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
+
+use core::any::Any;
 
 use crate::{
     time::{Instant, Now},
@@ -104,6 +108,19 @@ impl Server {
     pub fn received(&mut self, conn: ConnId, n: usize, now: Now) {
         if let Some(channel) = self.channels.get_mut(&conn) {
             channel.received(n, now);
+        }
+        self.settle(conn);
+    }
+
+    /// How many bytes of data of a WRITE come next on `conn`, if nobody has to look at them: see [`Channel::poll_aside`].
+    pub fn poll_aside(&self, conn: ConnId) -> Option<usize> {
+        self.channels.get(&conn).and_then(Channel::poll_aside)
+    }
+
+    /// The driver took them, and keeps them as `place` says.
+    pub fn took_aside(&mut self, conn: ConnId, place: impl Any + Send + Sync, now: Now) {
+        if let Some(channel) = self.channels.get_mut(&conn) {
+            channel.took_aside(place, now);
         }
         self.settle(conn);
     }

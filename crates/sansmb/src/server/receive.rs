@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
+    aside::Kept,
     channel::{Chain, Channel, Claim, CloseReason, Inbound, Previous, Way},
     keys::Phase,
     reply::Failure,
@@ -110,11 +111,11 @@ impl Channel {
             return Err(CloseReason::Violation("the first message is not NEGOTIATE"));
         }
         for (header, message) in &compound {
-            self.take_credits(header, message)?;
+            self.take_credits(header, message.len())?;
         }
         if single && !compound.first.0.flags.contains(Flags::RELATED_OPERATIONS) {
             let (header, message) = compound.first;
-            self.request(header, message, way, None);
+            self.request(header, message, None, way, None);
             return Ok(());
         }
         let chain = self.next_serial();
@@ -126,7 +127,7 @@ impl Channel {
     }
 
     /// [MS-SMB2] 3.3.5.2.2, 3.3.5.2.3 and 3.3.5.2.6: what ends the connection.
-    fn take_credits(&mut self, header: &Header, message: &Bytes) -> Result<(), CloseReason> {
+    pub(super) fn take_credits(&mut self, header: &Header, len: usize) -> Result<(), CloseReason> {
         if header.command > Command::OPLOCK_BREAK {
             return Err(CloseReason::Violation("unknown command"));
         }
@@ -144,7 +145,7 @@ impl Channel {
                 | Command::QUERY_INFO
                 | Command::SET_INFO
         );
-        if message.len() > super::channel::MAX_FRAME_BEFORE_AUTH && !(multi_credit && bulky) {
+        if len > super::channel::MAX_FRAME_BEFORE_AUTH && !(multi_credit && bulky) {
             return Err(CloseReason::Violation("message is too long for its command"));
         }
         let charge = if multi_credit { header.credit_charge } else { 1 };
@@ -210,13 +211,20 @@ impl Channel {
                 let id = self.new_request(header, encrypted, Some(chain_id));
                 self.fail(id, &status.into());
             } else {
-                self.request(header, message, way, Some((chain_id, file)));
+                self.request(header, message, None, way, Some((chain_id, file)));
             }
         }
     }
 
     /// Verifies one request and hands it on, or answers why not.
-    fn request(&mut self, header: Header, message: Bytes, way: Way, chain: Option<(u64, Option<FileId>)>) {
+    pub(super) fn request(
+        &mut self,
+        header: Header,
+        message: Bytes,
+        kept: Option<Kept>,
+        way: Way,
+        chain: Option<(u64, Option<FileId>)>,
+    ) {
         let encrypted = way.encrypted;
         let id = self.new_request(header, encrypted, chain.map(|(id, _)| id));
         let verified = self.verify(&header, &message, encrypted);
@@ -238,14 +246,14 @@ impl Channel {
         if chain.is_none()
             && let Some(request) = self.in_flight.get_mut(id.serial)
         {
-            request.held = message.len();
-            self.held += message.len();
+            request.held = message.len() + kept.as_ref().map_or(0, Kept::len);
+            self.held += request.held;
         }
         let related_file = chain.and_then(|(_, file)| file);
         let followed =
             chain.and_then(|(id, _)| self.chains.get(&id)).is_some_and(|it| !it.waiting.is_empty());
         let encrypted = encrypted.is_some();
-        let inbound = Inbound { id, header, message, encrypted, related_file, claim, followed };
+        let inbound = Inbound { id, header, message, kept, encrypted, related_file, claim, followed };
         self.inbound.push_back(inbound);
     }
 

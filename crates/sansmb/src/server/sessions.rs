@@ -313,11 +313,14 @@ impl Sessions {
             }
             (share, compress) = (tree.share, tree.compress);
         }
-        let (payload, named) = {
+        let (mut payload, named) = {
             let request = O::Request::decode(&inbound.message)?;
             compress |= O::wants_compression(&request);
             (O::payload(&request), O::file_id(&request))
         };
+        if let Some(kept) = &inbound.kept {
+            payload = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+        }
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
         let paid = u32::from(header.credit_charge.max(1));
         let limit = match O::COMMAND {
@@ -352,7 +355,8 @@ impl Sessions {
             encrypted: inbound.encrypted,
             followed: inbound.followed,
         };
-        let message = Message { bytes: inbound.message, file_id, op: PhantomData };
+        let Inbound { message: bytes, kept, .. } = inbound;
+        let message = Message { bytes, kept, file_id, op: PhantomData };
         events.push_back(make(Request { token: Token::new(inbound.id), origin, message }));
         Ok(())
     }

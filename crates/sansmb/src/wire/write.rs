@@ -1,9 +1,12 @@
 //! WRITE, [MS-SMB2] 2.2.21 and 2.2.22.
 
-use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{
+    FromBytes,
+    little_endian::{U16, U32, U64},
+};
 
 use super::header::FileIdFixed;
-use super::{Body, DecodeError, DecodeErrorKind, FileId, HEADER_LEN, Payload, Writer, span};
+use super::{Body, DecodeError, DecodeErrorKind, FileId, HEADER_LEN, Payload, Writer, fixed_at, span};
 
 wire_flags! {
     /// Flags of a WRITE request.
@@ -107,6 +110,23 @@ impl<P: Payload> WriteRequest<'_, P> {
         });
         w.bytes(info);
         w.bytes(self.data.inline());
+    }
+}
+
+impl WriteRequest<'_, ()> {
+    /// Where the data will be, and how many bytes, from the first 112 bytes of the message alone.
+    pub fn extent(head: &[u8]) -> Result<(usize, usize), DecodeError> {
+        let f: &WriteRequestFixed = fixed_at(head, HEADER_LEN, "WRITE request")?;
+        Ok((f.data_offset.get().into(), f.length.get() as usize))
+    }
+
+    /// Says in the first 112 bytes of a message that it has no data.
+    pub(crate) fn without_data(head: &mut [u8]) {
+        if let Some((fixed, _)) =
+            head.get_mut(HEADER_LEN..).and_then(|body| WriteRequestFixed::mut_from_prefix(body).ok())
+        {
+            fixed.length = U32::new(0);
+        }
     }
 }
 
