@@ -53,7 +53,8 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Response {
     conn: ConnId,
-    answer: Answer,
+    /// Boxed: it is moved often, and is long.
+    answer: Box<Answer>,
 }
 
 /// Answers that any channel can deliver, one variant a command.
@@ -80,7 +81,7 @@ macro_rules! answers {
             /// becomes a failure: use [`Response::deliver_with`] for those.
             pub fn deliver(self, channel: &mut Channel) {
                 // `Gone` only says that nobody waits any more.
-                let _ = match self.answer {
+                let _ = match *self.answer {
                     $(Answer::$name(token, result) => channel.respond(token, result),)*
                     Answer::Pend(id) => {
                         // Without an interim response the client waits all the same.
@@ -96,7 +97,7 @@ macro_rules! answers {
 
             /// Delivers any answer through a [`Server`], for drivers that use one.
             pub fn deliver_to(self, server: &mut Server) {
-                let _ = match self.answer {
+                let _ = match *self.answer {
                     $(Answer::$name(token, result) => server.respond(token, result),)*
                     Answer::Pend(id) => {
                         if let Some(channel) = server.channel(id.conn) {
@@ -139,7 +140,7 @@ pub(crate) trait Answerable: Op {
 
 impl Response {
     pub(crate) fn new(conn: ConnId, answer: Answer) -> Self {
-        Self { conn, answer }
+        Self { conn, answer: Box::new(answer) }
     }
 
     /// Whose answer it is.
@@ -149,14 +150,14 @@ impl Response {
 
     /// Whether it answers the request, which otherwise only hears that its answer takes a while.
     pub fn is_final(&self) -> bool {
-        !matches!(self.answer, Answer::Pend(_))
+        !matches!(*self.answer, Answer::Pend(_))
     }
 
     /// Whether it changes sessions or tree connects, and so has to go through
     /// [`Response::deliver_with`].
     pub fn needs_sessions(&self) -> bool {
         matches!(
-            self.answer,
+            *self.answer,
             Answer::Auth(..) | Answer::Tree(..) | Answer::TreeDisconnect(_) | Answer::Logoff(_)
         )
     }
@@ -164,7 +165,7 @@ impl Response {
     /// Delivers any answer. Sessions that end because of it come out as `events`, which are for
     /// [`FileServer::handle`](crate::FileServer::handle) again.
     pub fn deliver_with(self, sessions: &mut Sessions, channel: &mut Channel, events: &mut VecDeque<Event>) {
-        let _ = match self.answer {
+        let _ = match *self.answer {
             Answer::Auth(token, message, result) => {
                 sessions.respond_auth(channel, token, &message, result, events)
             }
@@ -172,7 +173,7 @@ impl Response {
             Answer::TreeDisconnect(token) => sessions.respond_tree_disconnect(channel, token),
             Answer::Logoff(token) => sessions.respond_logoff(channel, token),
             answer => {
-                Self { conn: self.conn, answer }.deliver(channel);
+                Self::new(self.conn, answer).deliver(channel);
                 Ok(())
             }
         };

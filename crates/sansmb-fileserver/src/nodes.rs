@@ -58,7 +58,7 @@ impl Link {
 /// All files that are open.
 #[derive(Debug, Default)]
 pub(crate) struct Nodes {
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: BTreeMap<NodeId, Box<Node>>,
     paths: BTreeMap<PathKey, NodeId>,
 }
 
@@ -68,15 +68,15 @@ impl Nodes {
     }
 
     pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(&id)
+        self.nodes.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(&id)
+        self.nodes.get_mut(&id).map(Box::as_mut)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.values()
+        self.nodes.values().map(Box::as_ref)
     }
 
     /// Whether an open with `claim` can stand beside those that there are on the same stream and

@@ -45,7 +45,7 @@ pub struct FileServer {
     pub(crate) exchanges: Exchanges,
     /// Which sessions a client has, oldest first.
     pub(crate) clients: BTreeSet<(Guid, SessionId)>,
-    pub(crate) opens: BTreeMap<OpenId, Open>,
+    pub(crate) opens: BTreeMap<OpenId, Box<Open>>,
     /// CREATEs whose file is being looked up, and in which group they end when nobody wants them
     /// any more.
     pub(crate) creating: BTreeMap<OpenId, (TreeId, Option<GroupId>)>,

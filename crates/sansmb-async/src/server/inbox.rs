@@ -47,10 +47,6 @@ struct Contents {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of it is answers, for which a box would be memory to ask for"
-)]
 pub(crate) enum Mail {
     Response(Response),
     Order(Order),

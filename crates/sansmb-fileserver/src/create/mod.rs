@@ -449,7 +449,7 @@ impl FileServer {
             closing: None,
             lasting,
         };
-        self.opens.insert(creating.id, open);
+        self.opens.insert(creating.id, Box::new(open));
         self.enter_caching(creating.id, wish, &creating.origin);
     }
 

@@ -62,7 +62,7 @@ impl FileServer {
             closing: None,
             lasting: Lasting::default(),
         };
-        self.opens.insert(id, open);
+        self.opens.insert(id, Box::new(open));
         // Watchers hear that it goes, and so that it came.
         if on_stream {
             self.report_new_stream(id, false);

@@ -208,7 +208,7 @@ impl FileServer {
             lasting,
         };
         self.durables.enter(id, &open);
-        self.opens.insert(id, open);
+        self.opens.insert(id, Box::new(open));
         self.restore_caching(id, &record.caching);
         let kept = Kept {
             node,

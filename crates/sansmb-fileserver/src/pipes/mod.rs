@@ -106,7 +106,7 @@ impl FileServer {
             lasting: Lasting::default(),
         };
         let file_id = open.file_id(id);
-        self.opens.insert(id, open);
+        self.opens.insert(id, Box::new(open));
         let response = CreateResponse {
             oplock_level: OplockLevel::NONE,
             create_action: CreateAction::OPENED,

@@ -255,10 +255,11 @@ impl FileServer {
         let Ok(Some(SrvsvcRequest::FileClose { id: wanted, .. })) = request else {
             return Err(FaultStatus::BAD_STUB_DATA);
         };
-        let is_meant = |(id, open): &(&OpenId, &Open)| number(**id) == wanted && open.closing.is_none();
+        let mut opens = self.opens.iter();
+        let is_meant = |id: OpenId, open: &Open| number(id) == wanted && open.closing.is_none();
         let status = if !administrator {
             NetStatus::ACCESS_DENIED
-        } else if let Some(id) = self.opens.iter().find(is_meant).map(|(id, _)| *id) {
+        } else if let Some((&id, _)) = opens.find(|(id, open)| is_meant(**id, open)) {
             self.begin_close(id, CloseReply::Nobody);
             NetStatus::SUCCESS
         } else {
