@@ -228,8 +228,16 @@ impl App {
             Event::Close(request) => reply!(request, Reply::new(&CloseResponse::default())),
             Event::Flush(request) => reply!(request, Reply::new(&EmptyBody::default())),
             Event::Read(request) => reply!(request, read_reply(how)),
-            Event::Write(request) => {
-                let count = request.message.data().map_or(0, |data| data.len() as u32);
+            Event::Write(mut request) => {
+                let count = match request.message.take_kept() {
+                    Some(kept) => {
+                        let len = kept.len();
+                        let data: Vec<u8> = kept.into_place().expect("a peer kept them");
+                        assert!(data.len() == len && data.iter().all(|byte| *byte == data[0]));
+                        len as u32
+                    }
+                    None => request.message.data().map_or(0, |data| data.len() as u32),
+                };
                 reply!(request, Reply::new(&WriteResponse { count }))
             }
             Event::Lock(request) => reply!(request, Reply::new(&EmptyBody::default())),

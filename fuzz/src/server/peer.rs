@@ -160,7 +160,18 @@ impl Peer {
             all.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
         }
         all.extend_from_slice(bytes);
-        all.chunks(chunk.max(1)).for_each(|part| server.handle_input(self.conn, part, now));
+        let mut left = &all[..];
+        while !left.is_empty() && self.is_alive(server) {
+            if let Some(data) = server.poll_aside(self.conn).and_then(|len| left.split_off(..len)) {
+                server.took_aside(self.conn, data.to_vec(), now);
+                continue;
+            }
+            let Some(target) = server.recv_target(self.conn) else { return };
+            let n = target.len().min(chunk.max(1)).min(left.len());
+            let part = left.split_off(..n).unwrap_or_default();
+            target[..n].copy_from_slice(part);
+            server.received(self.conn, n, now);
+        }
     }
 
     /// Asks to give up on the `nth` request without an answer.

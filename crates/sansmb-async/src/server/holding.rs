@@ -109,9 +109,8 @@ impl Holding {
             let most = buffer.len().min(*bytes);
             if most > 0 {
                 let got = pipe.read(&mut buffer[..most])?;
-                *bytes =
-                    if got == 0 { return Err(io::ErrorKind::UnexpectedEof.into()) } else { *bytes - got };
-                return Ok(got);
+                *bytes -= got;
+                return if got > 0 { Ok(got) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
             if let Some((pipe, bytes)) = self.filled.pop_front() {
                 self.pipes.give_back(pipe, bytes);
