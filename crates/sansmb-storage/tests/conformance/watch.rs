@@ -161,6 +161,20 @@ fn everything_beneath_is_told_where_the_whole_tree_is_watched() {
     assert_eq!(changes(s, root, true, tree, 1), pairs(&[(ADDED, "mine/theirs")]));
 }
 
+/// Whoever reads the news of the directory first, its maker or the thread that reads all news.
+#[test]
+fn what_comes_into_a_directory_that_this_server_just_made_is_told() {
+    let f = Fixture::local();
+    let s = &*f;
+    let root = open(s, "");
+    for n in 0..1000 {
+        let told = watch(s, root, true);
+        mkdir(s, &format!("mine {n}"));
+        fs::File::create(f.on_disk(&format!("mine {n}/theirs"))).unwrap();
+        assert_eq!(changes(s, root, true, told, 1), pairs(&[(ADDED, &format!("mine {n}/theirs"))]));
+    }
+}
+
 #[test]
 fn a_watch_ends_when_it_is_given_up() {
     let f = Fixture::local();

@@ -11,7 +11,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, OwnedFd},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -57,6 +57,8 @@ pub(super) struct Watches {
     /// How many watches there are: while there is none, what the server does costs nothing more.
     count: AtomicUsize,
     state: Mutex<State>,
+    /// [`State::looking_at_own`] has become less.
+    looked: Condvar,
 }
 
 /// What the kernel tells, and how its reader is woken for other reasons.
@@ -178,10 +180,20 @@ impl Watches {
 
     /// Takes in what the kernel has to tell, then ends the work `ended` of this server. `overdue`
     /// says that nobody waits for the second half of a rename any more.
+    ///
+    /// When work has ended, the directories that it made are watched: what others put there is told. Whoever reads of
+    /// one first looks at it, and everybody whose work ends waits for that.
     fn drain(&self, root: &Root, ended: Option<u64>, overdue: bool) {
         let mut state = lock(&self.state);
         let queue = state.queue.clone();
         let found = queue.as_ref().map(|queue| queue.read(&mut state)).unwrap_or_default();
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|(handle, path, tell)| {
+                let looking = (!tell).then(|| Looking::begin(self, &mut state));
+                (handle, path, tell, looking)
+            })
+            .collect();
         if overdue {
             state.give_up_half();
         }
@@ -193,11 +205,20 @@ impl Watches {
         }
         drop(state);
         // Before anybody is told: who sees a directory must hear of what comes into it next.
-        for (handle, path, tell) in found {
+        for (handle, path, tell, _looking) in found {
             self.scan(root, handle, path, tell);
         }
-        let due = lock(&self.state).due();
+        let mut state = lock(&self.state);
+        while ended.is_some() && state.looking_at_own > 0 {
+            state = self.wait_for_looks(state);
+        }
+        let due = state.due();
+        drop(state);
         call(due);
+    }
+
+    fn wait_for_looks<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        self.looked.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches a directory that was found beneath a watched one, and all that are beneath it; `tell`
@@ -237,6 +258,23 @@ impl Watches {
                 }
             }
         }
+    }
+}
+
+/// While this is there, a directory that this server made is looked at.
+struct Looking<'w>(&'w Watches);
+
+impl<'w> Looking<'w> {
+    fn begin(watches: &'w Watches, state: &mut State) -> Self {
+        state.looking_at_own += 1;
+        Self(watches)
+    }
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).looking_at_own -= 1;
+        self.0.looked.notify_all();
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct State {
     /// What this server works on just now.
     own: BTreeMap<u64, Vec<String>>,
     next_own: u64,
+    /// Directories that it made and that somebody is about to watch.
+    pub(super) looking_at_own: usize,
     /// A rename of which only the first half has come.
     half: Option<Half>,
     closed: bool,
