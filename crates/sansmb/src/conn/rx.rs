@@ -289,6 +289,7 @@ impl Rx {
         }
     }
 
+    #[cold]
     fn begin_exact(&mut self, len: usize) {
         self.scan.advance(PREFIX_LEN);
         let early = self.filled - PREFIX_LEN;

@@ -4,7 +4,7 @@
 //! nobody has to look at it, and a driver may have the system keep it until it is known where it goes.
 
 use alloc::boxed::Box;
-use core::any::Any;
+use core::{any::Any, mem, ops::Deref};
 
 use bytes::Bytes;
 
@@ -49,6 +49,56 @@ impl Kept {
     }
 }
 
+/// A request as it was received. The second kind is boxed so that it costs the others nothing.
+#[derive(Debug)]
+pub(super) enum Received {
+    Whole(Bytes),
+    /// A WRITE whose length says that it has no data, and the data.
+    Head(Box<(Bytes, Kept)>),
+}
+
+impl Deref for Received {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        match self {
+            Self::Whole(message) => message,
+            Self::Head(both) => &both.0,
+        }
+    }
+}
+
+impl Received {
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Head(both) => Some(&both.1),
+        }
+    }
+
+    /// How many bytes, the data included.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Whole(message) => message.len(),
+            Self::Head(both) => both.0.len() + both.1.len,
+        }
+    }
+
+    pub(super) fn take_kept(&mut self) -> Option<Kept> {
+        match mem::replace(self, Self::Whole(Bytes::new())) {
+            Self::Whole(message) => {
+                *self = Self::Whole(message);
+                None
+            }
+            Self::Head(both) => {
+                let (head, kept) = *both;
+                *self = Self::Whole(head);
+                Some(kept)
+            }
+        }
+    }
+}
+
 impl Channel {
     /// So many bytes come next on the transport, all the data of a WRITE and nothing else, and nobody has to look at
     /// them: to be asked before each read, by a driver whose application takes what is [`Kept`].
@@ -78,7 +128,8 @@ impl Channel {
     fn write_aside(&mut self, head: &[u8; WRITE_HEAD], kept: Kept) -> Result<(), CloseReason> {
         let header = Header::decode(head)?;
         self.take_credits(&header, WRITE_HEAD + kept.len)?;
-        self.request(header, Bytes::copy_from_slice(head), Some(kept), Way::default(), None);
+        let message = Received::Head(Box::new((Bytes::copy_from_slice(head), kept)));
+        self.request(header, message, Way::default(), None);
         Ok(())
     }
 

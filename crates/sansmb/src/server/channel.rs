@@ -11,7 +11,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    aside::{Kept, WRITE_HEAD},
+    aside::{Received, WRITE_HEAD},
     config::ServerConfig,
     keys::{ChannelSession, Phase},
     negotiate::Negotiated,
@@ -183,9 +183,7 @@ impl Segment {
 pub(super) struct Inbound {
     pub(super) id: RequestId,
     pub(super) header: Header,
-    pub(super) message: Bytes,
-    /// The data of a WRITE, where the message has them not.
-    pub(super) kept: Option<Kept>,
+    pub(super) message: Received,
     pub(super) encrypted: bool,
     pub(super) related_file: Option<FileId>,
     pub(super) claim: Claim,

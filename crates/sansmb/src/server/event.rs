@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use bytes::Bytes;
 
 use super::{
-    aside::{Kept, WRITE_HEAD},
+    aside::{Kept, Received, WRITE_HEAD},
     op::{self, Op},
     reply::ShareId,
     token::{ConnId, RequestId, Token},
@@ -111,8 +111,7 @@ pub struct Request<O> {
 /// The bytes of a request that is known to parse.
 #[derive(Debug)]
 pub struct Message<O> {
-    pub(super) bytes: Bytes,
-    pub(super) kept: Option<Kept>,
+    pub(super) bytes: Received,
     pub(super) file_id: FileId,
     pub(super) op: PhantomData<fn() -> O>,
 }
@@ -137,12 +136,12 @@ impl<O: Op> Message<O> {
 impl Message<op::Write> {
     /// What to write, if the driver keeps it: see [`Channel::poll_aside`](super::Channel::poll_aside). Then [`Message::body`] has no data.
     pub fn take_kept(&mut self) -> Option<Kept> {
-        self.kept.take()
+        self.bytes.take_kept()
     }
 
     /// What to write: a slice of the frame that the transport filled. An error if the driver keeps it.
     pub fn data(&self) -> Result<Bytes, DecodeError> {
-        if self.kept.is_some() {
+        if self.bytes.kept().is_some() {
             return Err(DecodeError::truncated("WRITE request data", WRITE_HEAD));
         }
         let request = WriteRequest::decode(&self.bytes)?;

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    aside::Kept,
+    aside::Received,
     channel::{Chain, Channel, Claim, CloseReason, Inbound, Previous, Way},
     keys::Phase,
     reply::Failure,
@@ -115,7 +115,7 @@ impl Channel {
         }
         if single && !compound.first.0.flags.contains(Flags::RELATED_OPERATIONS) {
             let (header, message) = compound.first;
-            self.request(header, message, None, way, None);
+            self.request(header, Received::Whole(message), way, None);
             return Ok(());
         }
         let chain = self.next_serial();
@@ -211,7 +211,7 @@ impl Channel {
                 let id = self.new_request(header, encrypted, Some(chain_id));
                 self.fail(id, &status.into());
             } else {
-                self.request(header, message, None, way, Some((chain_id, file)));
+                self.request(header, Received::Whole(message), way, Some((chain_id, file)));
             }
         }
     }
@@ -220,8 +220,7 @@ impl Channel {
     pub(super) fn request(
         &mut self,
         header: Header,
-        message: Bytes,
-        kept: Option<Kept>,
+        message: Received,
         way: Way,
         chain: Option<(u64, Option<FileId>)>,
     ) {
@@ -246,14 +245,14 @@ impl Channel {
         if chain.is_none()
             && let Some(request) = self.in_flight.get_mut(id.serial)
         {
-            request.held = message.len() + kept.as_ref().map_or(0, Kept::len);
+            request.held = message.held();
             self.held += request.held;
         }
         let related_file = chain.and_then(|(_, file)| file);
         let followed =
             chain.and_then(|(id, _)| self.chains.get(&id)).is_some_and(|it| !it.waiting.is_empty());
         let encrypted = encrypted.is_some();
-        let inbound = Inbound { id, header, message, kept, encrypted, related_file, claim, followed };
+        let inbound = Inbound { id, header, message, encrypted, related_file, claim, followed };
         self.inbound.push_back(inbound);
     }
 

@@ -208,7 +208,7 @@ pub(super) fn authentication_leg(
         encrypted: inbound.encrypted,
         followed: inbound.followed,
     };
-    let message = Message { bytes: inbound.message, kept: None, file_id: FileId::ANY, op: PhantomData };
+    let message = Message { bytes: inbound.message, file_id: FileId::ANY, op: PhantomData };
     events.push_back(Event::SessionSetup(Request { token: Token::new(inbound.id), origin, message }));
     Ok(())
 }

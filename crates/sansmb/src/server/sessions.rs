@@ -318,7 +318,9 @@ impl Sessions {
             compress |= O::wants_compression(&request);
             (O::payload(&request), O::file_id(&request))
         };
-        if let Some(kept) = &inbound.kept {
+        if O::COMMAND == Command::WRITE
+            && let Some(kept) = inbound.message.kept()
+        {
             payload = u32::try_from(kept.len()).unwrap_or(u32::MAX);
         }
         let n = channel.negotiated.as_ref().ok_or(NtStatus::INVALID_PARAMETER)?;
@@ -355,8 +357,7 @@ impl Sessions {
             encrypted: inbound.encrypted,
             followed: inbound.followed,
         };
-        let Inbound { message: bytes, kept, .. } = inbound;
-        let message = Message { bytes, kept, file_id, op: PhantomData };
+        let message = Message { bytes: inbound.message, file_id, op: PhantomData };
         events.push_back(make(Request { token: Token::new(inbound.id), origin, message }));
         Ok(())
     }
