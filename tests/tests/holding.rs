@@ -35,6 +35,8 @@ const PIECE: usize = 1 << 20;
 struct Counting {
     storage: LocalDir,
     held: AtomicUsize,
+    /// And its writes.
+    writes: AtomicUsize,
     /// As a storage does that knows nothing of them.
     brings: bool,
     /// Writes of such data wait, here.
@@ -51,8 +53,8 @@ impl fmt::Debug for Counting {
 impl Counting {
     fn new(dir: &TempDir, brings: bool) -> Arc<Self> {
         let storage = LocalDir::open(dir.path(), Default::default()).expect("the folder");
-        let (held, stalls, stalled) = Default::default();
-        Arc::new(Self { storage, held, brings, stalls, stalled })
+        let (held, writes, stalls, stalled) = Default::default();
+        Arc::new(Self { storage, held, writes, brings, stalls, stalled })
     }
 
     fn held(&self) -> usize {
@@ -62,6 +64,7 @@ impl Counting {
 
 impl Storage for Counting {
     fn submit(&self, mut job: Job, done: Completion) {
+        let is_write = matches!(job, Job::Write { .. });
         if let Job::Write { data, .. } = &mut job
             && matches!(data, Data::Held(_))
         {
@@ -71,10 +74,13 @@ impl Storage for Counting {
                 *data = held.into_bytes().expect("they are there").into();
             }
             if self.stalls.load(SeqCst) {
-                return self.stalled.lock().unwrap().push((job, done));
+                self.stalled.lock().unwrap().push((job, done));
+                self.writes.fetch_add(1, SeqCst);
+                return;
             }
         }
         self.storage.submit(job, done);
+        self.writes.fetch_add(usize::from(is_write), SeqCst);
     }
 
     fn traits(&self) -> StorageTraits {
@@ -207,7 +213,9 @@ async fn what_finds_no_room_in_the_middle_is_brought_in() {
             let offset = (before % 10 * PIECE) as u64;
             waiting.push(tokio::spawn(async move { file.write_at(offset, noise(PIECE, 7).into()).await }));
             // One after the other, and no more than there are to be.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            while storage.writes.load(SeqCst) < waiting.len() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
         storage.stalls.store(false, SeqCst);
         let before = storage.held();
