@@ -51,8 +51,6 @@ pub mod text;
 mod times;
 mod tree;
 
-pub use bytes::Bytes;
-
 pub use action::{Action, JobId, Response};
 pub use caching::{BreakOrder, Undelivered};
 pub use config::{Access, FileServerConfig, Limits, ShareConfig};

@@ -8,7 +8,9 @@ use sansmb::{
     crypto::CryptoProvider,
     server::{self, AuthReply, ConnId, Event, Failure, Server, ServerConfig, ShareId, TreeConnectReply},
     time::{Instant, Now},
-    wire::{AccessMask, FileTime, Guid, NtStatus, SessionId, ShareCapabilities, ShareFlags, ShareType},
+    wire::{
+        AccessMask, Cipher, FileTime, Guid, NtStatus, SessionId, ShareCapabilities, ShareFlags, ShareType,
+    },
 };
 use sansmb_auth::{
     AcceptorConfig, ClientParams, Credentials, MapToGuest, SpnegoAcceptor, SpnegoClient, UserTable,
@@ -35,6 +37,19 @@ pub struct PairConfig {
     pub compress_share: bool,
     /// Who answers SESSION_SETUP, in place of SPNEGO with the user `tester`.
     pub acceptor: Option<Arc<dyn Acceptor>>,
+}
+
+impl PairConfig {
+    /// Has the client encrypt.
+    pub fn encrypt(&mut self) {
+        self.client.encryption = client::EncryptionPolicy::Required;
+        self.client.ciphers = vec![Cipher::AES_128_GCM];
+    }
+
+    /// Has the client sign.
+    pub fn sign(&mut self) {
+        self.client.require_signing = true;
+    }
 }
 
 impl Default for PairConfig {
@@ -281,6 +296,15 @@ impl Pair {
             client::Outcome::LoggedOn { session, .. } => Ok(session),
             other => panic!("unexpected outcome {other:?}"),
         }
+    }
+
+    /// One that is set up as `change` says, and connected to the share.
+    pub fn connected(change: impl FnOnce(&mut PairConfig)) -> (Self, client::TreeRef) {
+        let mut config = PairConfig::default();
+        change(&mut config);
+        let mut pair = Self::new(config);
+        let to = pair.connect().expect("the pair connects");
+        (pair, to)
     }
 
     /// Logs on and connects to the share.

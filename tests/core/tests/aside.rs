@@ -1,22 +1,14 @@
 //! Payloads that the driver takes from the transport, and that never come into the program.
 
 use sansmb::{
-    client::{Client, EncryptionPolicy, Event as ClientEvent, OpId, Outcome, TreeRef},
+    client::{Client, Event as ClientEvent, OpId, Outcome, TreeRef},
     server::{Event, Reply},
-    wire::{Cipher, FileId, NtStatus, ReadRequest},
+    wire::{FileId, NtStatus, ReadRequest},
 };
 use sansmb_tests_core::{Pair, PairConfig};
 
 const FILE: FileId = FileId { persistent: 1, volatile: 2 };
 const LEN: usize = 1 << 20;
-
-fn connect(change: impl FnOnce(&mut PairConfig)) -> (Pair, TreeRef) {
-    let mut config = PairConfig::default();
-    change(&mut config);
-    let mut pair = Pair::new(config);
-    let to = pair.connect().expect("the pair connects");
-    (pair, to)
-}
 
 fn data(seed: u8) -> Vec<u8> {
     (0..LEN).map(|at| (at % 251) as u8 ^ seed).collect()
@@ -96,7 +88,7 @@ fn ends(client: &mut Client) -> Vec<(OpId, Result<Outcome, sansmb::client::OpErr
 fn long_payloads_are_taken_from_the_transport_wherever_a_read_of_it_ends() {
     let answers: Vec<_> = (1..=4).map(data).collect();
     for most in [LEN * 8, 1 << 20, 65_537, 4096, 83] {
-        let (mut pair, to) = connect(|_| {});
+        let (mut pair, to) = Pair::connected(|_| {});
         let (ops, stream) = ask(&mut pair, to, &answers.iter().cloned().map(Ok).collect::<Vec<_>>());
         let taken = drive(&mut pair.client, &stream, most, pair.now);
         let mut done = Vec::new();
@@ -120,12 +112,8 @@ fn long_payloads_are_taken_from_the_transport_wherever_a_read_of_it_ends() {
 
 #[test]
 fn what_somebody_has_to_look_at_is_not_taken() {
-    let encrypt = |config: &mut PairConfig| {
-        config.client.encryption = EncryptionPolicy::Required;
-        config.client.ciphers = vec![Cipher::AES_128_GCM];
-    };
-    for protect in [&encrypt as &dyn Fn(&mut PairConfig), &|config| config.client.require_signing = true] {
-        let (mut pair, to) = connect(protect);
+    for protect in [PairConfig::encrypt, PairConfig::sign] {
+        let (mut pair, to) = Pair::connected(protect);
         let (ops, stream) = ask(&mut pair, to, &[Ok(data(1)), Ok(data(2))]);
         assert!(drive(&mut pair.client, &stream, LEN, pair.now).is_empty());
         let ends = ends(&mut pair.client);
@@ -136,7 +124,7 @@ fn what_somebody_has_to_look_at_is_not_taken() {
 
 #[test]
 fn short_payloads_and_refusals_come_as_ever() {
-    let (mut pair, to) = connect(|_| {});
+    let (mut pair, to) = Pair::connected(|_| {});
     let answers = [Ok(vec![7; 60 << 10]), Err(NtStatus::FILE_LOCK_CONFLICT), Ok(data(1)), Ok(vec![8; 100])];
     let (_, stream) = ask(&mut pair, to, &answers);
     let taken = drive(&mut pair.client, &stream, LEN, pair.now);
@@ -152,7 +140,7 @@ fn short_payloads_and_refusals_come_as_ever() {
 
 #[test]
 fn what_nobody_takes_is_thrown_away_and_said_to_be() {
-    let (mut pair, to) = connect(|_| {});
+    let (mut pair, to) = Pair::connected(|_| {});
     let (ops, stream) = ask(&mut pair, to, &[Ok(data(1)), Ok(data(2)), Ok(data(3))]);
     // The driver does not know of such payloads at first; then it takes a part and gives up.
     pair.client.handle_input(&stream[..LEN + LEN / 2], pair.now);

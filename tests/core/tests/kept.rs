@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use sansmb::{
-    client::{EncryptionPolicy, OpId, TreeRef},
+    client::{OpId, TreeRef},
     conn::Payload,
     server::{CloseReason, Event, Kept, Reply},
-    wire::{Cipher, FileId, NtStatus, WriteResponse},
+    wire::{FileId, NtStatus, WriteResponse},
 };
 use sansmb_tests_core::{Pair, PairConfig};
 
@@ -14,14 +14,6 @@ const FILE: FileId = FileId { persistent: 1, volatile: 2 };
 const LEN: usize = 1 << 20;
 /// Prefix, header and structure before the data of a WRITE.
 const HEAD: usize = 4 + 64 + 48;
-
-fn connect(change: impl FnOnce(&mut PairConfig)) -> (Pair, TreeRef) {
-    let mut config = PairConfig::default();
-    change(&mut config);
-    let mut pair = Pair::new(config);
-    let to = pair.connect().expect("the pair connects");
-    (pair, to)
-}
 
 fn data(len: usize, seed: u8) -> Vec<u8> {
     (0..len).map(|at| (at % 251) as u8 ^ seed).collect()
@@ -91,7 +83,7 @@ fn written(pair: &mut Pair) -> Vec<Vec<u8>> {
 fn long_data_are_kept_wherever_a_read_of_the_transport_ends() {
     let all: Vec<_> = (1..=4).map(|seed| data(LEN, seed)).collect();
     for most in [LEN * 8, 1 << 20, 65_537, 4096, 115] {
-        let (mut pair, to) = connect(|_| {});
+        let (mut pair, to) = Pair::connected(|_| {});
         let (ops, stream) = write(&mut pair, to, &all);
         let kept = drive(&mut pair, &stream, most);
         // Some of the first one comes with its head.
@@ -106,12 +98,8 @@ fn long_data_are_kept_wherever_a_read_of_the_transport_ends() {
 
 #[test]
 fn what_somebody_has_to_look_at_is_not_kept() {
-    let encrypt = |config: &mut PairConfig| {
-        config.client.encryption = EncryptionPolicy::Required;
-        config.client.ciphers = vec![Cipher::AES_128_GCM];
-    };
-    for protect in [&encrypt as &dyn Fn(&mut PairConfig), &|config| config.client.require_signing = true] {
-        let (mut pair, to) = connect(protect);
+    for protect in [PairConfig::encrypt, PairConfig::sign] {
+        let (mut pair, to) = Pair::connected(protect);
         let (_, stream) = write(&mut pair, to, &[data(LEN, 1), data(LEN, 2)]);
         assert!(drive(&mut pair, &stream, LEN).is_empty());
         assert_eq!(written(&mut pair), [data(LEN, 1), data(LEN, 2)]);
@@ -120,7 +108,7 @@ fn what_somebody_has_to_look_at_is_not_kept() {
 
 #[test]
 fn short_data_come_as_ever() {
-    let (mut pair, to) = connect(|_| {});
+    let (mut pair, to) = Pair::connected(|_| {});
     let all = [data(60 << 10, 1), data(LEN, 2), data(100, 3), data(LEN, 4)];
     let (_, stream) = write(&mut pair, to, &all);
     let kept = drive(&mut pair, &stream, HEAD);
@@ -131,7 +119,7 @@ fn short_data_come_as_ever() {
 
 #[test]
 fn a_driver_may_read_what_it_began_to_take() {
-    let (mut pair, to) = connect(|_| {});
+    let (mut pair, to) = Pair::connected(|_| {});
     let all = [data(LEN, 1), data(LEN, 2)];
     let (_, stream) = write(&mut pair, to, &all);
     let second = LEN + HEAD;
@@ -145,7 +133,7 @@ fn a_driver_may_read_what_it_began_to_take() {
 
 /// Has two WRITEs arrive, the second one with its head changed; what was kept of it.
 fn changed(change: impl Fn(&mut [u8])) -> (Pair, Vec<OpId>, Vec<Place>) {
-    let (mut pair, to) = connect(|_| {});
+    let (mut pair, to) = Pair::connected(|_| {});
     let (ops, mut stream) = write(&mut pair, to, &[data(LEN, 1), data(LEN, 2)]);
     change(&mut stream[LEN + HEAD + 4..][..HEAD - 4]);
     let kept = drive(&mut pair, &stream, HEAD);

@@ -41,9 +41,8 @@ pub(crate) struct Connection<R: Runtime> {
     conn: ConnId,
     inbox: Arc<Inbox>,
     channel: Channel,
-    /// Data of a WRITE that are arriving, and whether there is no room for the rest: then they are brought in.
+    /// Data of a WRITE that are arriving.
     holding: Option<Holding>,
-    returning: bool,
     timer: Option<(Instant, R::Sleep)>,
     /// The transport gives up soon when the client does not acknowledge.
     hurried: bool,
@@ -94,7 +93,6 @@ impl<R: Runtime> Connection<R> {
             inbox,
             channel,
             holding: None,
-            returning: false,
             timer: None,
             hurried: false,
             mail: VecDeque::new(),
@@ -270,26 +268,24 @@ impl<R: Runtime> Connection<R> {
     /// Has the system keep what arrives, if it may: how many bytes that were, 0 at the end of the stream. What there is no
     /// room for is brought in, behind what is here of it already.
     fn hold(&mut self) -> Option<io::Result<usize>> {
-        let left = self.channel.poll_aside().filter(|_| !self.returning);
-        if let Some((len, pipes)) = left.zip(self.shared.pipes.as_ref()) {
-            let holding = self.holding.get_or_insert_with(|| Holding::new(pipes.clone()));
-            match holding.fill(&self.socket, len - holding.len()).transpose() {
-                Some(Ok(got)) => {
-                    if let Some(whole) = self.holding.take_if(|holding| holding.len() == len) {
-                        let held: Box<dyn Held> = Box::new(Whole::new(whole));
-                        self.channel.took_aside(held, now(&mut self.round, &self.shared));
-                    }
-                    return Some(Ok(got));
-                }
-                Some(error) => return Some(error),
-                None => self.returning = true,
+        let pipes = self.shared.pipes.as_ref()?;
+        let holding = match &mut self.holding {
+            Some(holding) => holding,
+            None => self.holding.insert(Holding::new(pipes.clone(), self.channel.poll_aside()?)),
+        };
+        if let Some(got) = holding.fill(&self.socket).transpose() {
+            if holding.is_whole() && self.channel.poll_aside().is_none() {
+                // Its session went away meanwhile.
+                holding.give_up();
+            } else if let Some(whole) = self.holding.take_if(|holding| holding.is_whole()) {
+                let held: Box<dyn Held> = Box::new(Whole::new(whole));
+                self.channel.took_aside(held, now(&mut self.round, &self.shared));
             }
+            return Some(got);
         }
-        let holding = self.holding.as_mut()?;
         match holding.read(self.channel.recv_target()) {
             Ok(0) => {
                 self.holding = None;
-                self.returning = false;
                 None
             }
             Ok(got) => {

@@ -9,7 +9,8 @@ use std::{
     },
 };
 
-use sansmb_fileserver::{Bytes, storage::Held};
+use bytes::Bytes;
+use sansmb_fileserver::storage::Held;
 
 use crate::{Socket, lock::lock, pipe::Pipe};
 
@@ -65,42 +66,59 @@ impl Pipes {
 #[derive(Debug)]
 pub(crate) struct Holding {
     pipes: Arc<Pipes>,
+    /// How many they are.
+    wanted: usize,
     /// With how many bytes each has.
     filled: VecDeque<(Pipe, usize)>,
+    /// There was no room for the rest. What is here is taken back.
+    returning: bool,
 }
 
 impl Holding {
-    pub(crate) fn new(pipes: Arc<Pipes>) -> Self {
-        Self { pipes, filled: VecDeque::new() }
+    /// Room for the data of a WRITE, of which there are so many.
+    pub(crate) fn new(pipes: Arc<Pipes>, wanted: usize) -> Self {
+        Self { pipes, wanted, filled: VecDeque::new(), returning: false }
     }
 
     /// How many bytes are here.
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.filled.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Takes up to `left` bytes from the socket, 0 at the end of the stream; nothing if there is no room for them.
-    pub(crate) fn fill(&mut self, socket: &dyn Socket, left: usize) -> io::Result<Option<usize>> {
-        loop {
-            if self.filled.back().is_none_or(|(_, bytes)| *bytes >= PER_PIPE) && !self.widen(socket) {
-                return Ok(None);
-            }
-            let Some((pipe, bytes)) = self.filled.back_mut() else { return Ok(None) };
-            if let Some(got) = pipe.fill_up(socket, left.min(PER_PIPE - *bytes))? {
-                *bytes += got;
-                return Ok(Some(got));
-            }
-            if !self.widen(socket) {
-                return Ok(None);
-            }
-        }
+    /// Whether all are here.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.len() == self.wanted
     }
 
-    fn widen(&mut self, socket: &dyn Socket) -> bool {
+    /// Takes some from the socket: how many, 0 at the end of the stream; nothing from when on there is no room for them.
+    pub(crate) fn fill(&mut self, socket: &dyn Socket) -> io::Result<Option<usize>> {
+        let left = self.wanted - self.len();
+        let mut full = self.filled.back().is_none_or(|(_, bytes)| *bytes >= PER_PIPE);
+        while !self.returning {
+            if full {
+                self.widen(socket);
+            }
+            if let Some((pipe, bytes)) = self.filled.back_mut().filter(|_| !self.returning) {
+                if let Some(got) = pipe.fill_up(socket, left.min(PER_PIPE - *bytes))? {
+                    *bytes += got;
+                    return Ok(Some(got));
+                }
+                full = true;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes no more: what is here is taken back.
+    pub(crate) fn give_up(&mut self) {
+        self.returning = true;
+    }
+
+    /// Takes another pipe, or gives up.
+    fn widen(&mut self, socket: &dyn Socket) {
         let next = (self.filled.len() < PER_WRITE).then(|| self.pipes.take(socket)).flatten();
-        let found = next.is_some();
+        self.returning = next.is_none();
         self.filled.extend(next.map(|pipe| (pipe, 0)));
-        found
     }
 
     /// Takes some of what is here; 0 if nothing is.
@@ -137,7 +155,7 @@ pub(crate) struct Whole {
 
 impl Whole {
     pub(crate) fn new(holding: Holding) -> Self {
-        Self { len: holding.len(), holding: Mutex::new(holding) }
+        Self { len: holding.wanted, holding: Mutex::new(holding) }
     }
 }
 

@@ -256,10 +256,11 @@ impl FileServer {
             return Err(FaultStatus::BAD_STUB_DATA);
         };
         let mut opens = self.opens.iter();
-        let is_meant = |id: OpenId, open: &Open| number(id) == wanted && open.closing.is_none();
         let status = if !administrator {
             NetStatus::ACCESS_DENIED
-        } else if let Some((&id, _)) = opens.find(|(id, open)| is_meant(**id, open)) {
+        } else if let Some((&id, _)) =
+            opens.find(|(id, open)| number(**id) == wanted && open.closing.is_none())
+        {
             self.begin_close(id, CloseReply::Nobody);
             NetStatus::SUCCESS
         } else {

@@ -250,8 +250,7 @@ impl Rx {
 
     /// What is behind the head of the message that [just arrived](Self::just_arrived) went elsewhere, all of it.
     pub(crate) fn went_aside(&mut self) {
-        self.set_aside(0);
-        self.stage = Stage::Scan;
+        self.leave_scan(Stage::Scan);
         self.bulk = true;
     }
 
@@ -261,10 +260,7 @@ impl Rx {
         let left = self.announced().unwrap_or_default().saturating_sub(self.filled);
         let early = self.scan.get(PREFIX_LEN + head..self.filled).unwrap_or_default();
         let early = Bytes::copy_from_slice(early);
-        self.scan.clear();
-        self.scan_len = SCAN_LEN_AT_FIRST;
-        self.filled = 0;
-        self.stage = Stage::Aside { left };
+        self.leave_scan(Stage::Aside { left });
         early
     }
 
@@ -289,18 +285,22 @@ impl Rx {
         }
     }
 
-    #[cold]
     fn begin_exact(&mut self, len: usize) {
         self.scan.advance(PREFIX_LEN);
         let early = self.filled - PREFIX_LEN;
         let mut buf = self.exact_buffer(len);
         buf[..early].copy_from_slice(&self.scan[..early]);
+        self.leave_scan(Stage::Exact { buf, filled: early });
+    }
+
+    /// What the scan buffer has of a long message is taken care of.
+    fn leave_scan(&mut self, stage: Stage) {
+        self.scan.clear();
         // Where there are long messages, another may come behind short ones, and what is read of it into the scan buffer
         // has to be moved: let that be little.
-        self.scan.clear();
         self.scan_len = SCAN_LEN_AT_FIRST;
         self.filled = 0;
-        self.stage = Stage::Exact { buf, filled: early };
+        self.stage = stage;
     }
 
     /// A buffer of `len` initialised bytes: a used one where there is one, since clearing a fresh

@@ -111,7 +111,8 @@ impl Channel {
     }
 
     /// The driver took what [`Channel::poll_aside`] told of, and keeps it as `place` says. The request comes with
-    /// [`Kept`] data: see [`Message::take_kept`](super::Message::take_kept).
+    /// [`Kept`] data: see [`Message::take_kept`](super::Message::take_kept). Where `poll_aside` tells of it no more, since
+    /// its session went away, nothing is taken: the bytes have to be read.
     pub fn took_aside(&mut self, place: impl Any + Send + Sync, now: Now) {
         let Some((len, (head, _))) = self.poll_aside().zip(self.rx.just_arrived::<WRITE_HEAD>()) else {
             return;

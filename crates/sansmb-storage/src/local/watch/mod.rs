@@ -11,7 +11,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, OwnedFd},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -208,17 +208,10 @@ impl Watches {
         for (handle, path, tell, _looking) in found {
             self.scan(root, handle, path, tell);
         }
-        let mut state = lock(&self.state);
-        while ended.is_some() && state.looking_at_own > 0 {
-            state = self.wait_for_looks(state);
-        }
-        let due = state.due();
-        drop(state);
+        let waits = |state: &mut State| ended.is_some() && state.looking_at_own > 0;
+        let state = self.looked.wait_while(lock(&self.state), waits);
+        let due = state.unwrap_or_else(PoisonError::into_inner).due();
         call(due);
-    }
-
-    fn wait_for_looks<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        self.looked.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches a directory that was found beneath a watched one, and all that are beneath it; `tell`
