@@ -81,9 +81,9 @@ pub(super) fn kept_beside(fd: BorrowedFd<'_>, path_only: bool) -> Beside {
     look(&On::new(fd, path_only), true, false)
 }
 
-/// The same of a path; a symbolic link has nothing beside it.
-pub(super) fn beside_at(path: &[u8], owned: bool) -> Beside {
-    look(&On::Name(path), owned, true)
+/// The same of a path, and its owner; a symbolic link has nothing beside it.
+pub(super) fn beside_at(path: &[u8]) -> Beside {
+    look(&On::Name(path), true, true)
 }
 
 /// Mostly this is one call: names alone tell of most files what there is to tell.

@@ -140,11 +140,14 @@ impl Inner {
                 return Ok(Some(Entry { name: name(), metadata, security }));
             }
         }
-        let path = names.path(disk);
-        let Beside { kept, ea_size, .. } =
-            if has_attributes(stat.kind()) { eas::beside_at(&path, secure) } else { Beside::default() };
+        let (kept, ea_size) = if has_attributes(stat.kind()) {
+            self.remembered.beside(&stat, || eas::beside_at(&names.path(disk)))
+        } else {
+            (None, 0)
+        };
         let unix = self.process.unix(&stat);
-        let security = if secure { Some(security::at(&path, kept.as_ref(), unix)?) } else { None };
+        let security =
+            if secure { Some(security::at(&names.path(disk), kept.as_ref(), unix)?) } else { None };
         let metadata = Metadata { ea_size, ..stat.metadata(kept, self.dot(disk)) };
         Ok(Some(Entry { name: name(), metadata, security }))
     }

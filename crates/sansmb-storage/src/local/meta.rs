@@ -11,6 +11,7 @@ use rustix::{
         futimens, statx,
     },
     io::Result,
+    time::{ClockId, clock_gettime},
 };
 use sansmb::wire::{FileAttributes, FileTime, dtyp::Sid, fsctl::ReparseTag};
 use sansmb_fileserver::storage::{Changes, Metadata, NodeId};
@@ -26,6 +27,8 @@ const TRIES: u32 = 5;
 
 /// Change times coarser than this are unheard of among file systems that matter here.
 pub(super) const TICK: Duration = Duration::from_secs(1);
+/// Two of the longest ticks of the clock that file systems with finer ones read.
+const FINE_TICKS: Duration = Duration::from_millis(20);
 
 /// A change time: seconds and nanoseconds.
 pub(super) type Stamp = (i64, u32);
@@ -95,6 +98,21 @@ impl Stat {
         let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { return true };
         let Ok(seconds) = u64::try_from(seconds) else { return false };
         now.checked_sub(Duration::new(seconds, nanos)).is_none_or(|age| age < TICK)
+    }
+
+    /// Whether every change from now on gets another stamp, where the file system takes it from the system's coarse
+    /// clock. What is asked after this and holds for this stamp holds for as long as the stamp does.
+    pub(super) fn is_settled(&self) -> bool {
+        Duration::try_from(clock_gettime(ClockId::RealtimeCoarse)).is_ok_and(|now| self.is_settled_at(now))
+    }
+
+    /// The same where that clock says `now`.
+    pub(super) fn is_settled_at(&self, now: Duration) -> bool {
+        let (seconds, nanos) = self.stamp();
+        let Ok(seconds) = u64::try_from(seconds) else { return false };
+        // Whole seconds may be all that the file system has room for.
+        let tick = if nanos == 0 { TICK } else { FINE_TICKS };
+        now.checked_sub(Duration::new(seconds, nanos)).is_some_and(|age| age > tick)
     }
 
     /// The same of a file that was changed at another time.

@@ -14,6 +14,7 @@ mod names;
 mod namespace;
 mod node;
 mod open;
+mod parents;
 mod parts;
 mod pool;
 mod processors;
@@ -45,6 +46,7 @@ use self::{
     errno::status,
     meta::Stat,
     node::{Cache, Node},
+    parents::Parents,
     pool::Pool,
     remembered::Remembered,
     security::{Making, Process},
@@ -135,6 +137,7 @@ struct Inner {
     nodes: Slab<Node>,
     names: DirNamesCache,
     remembered: Remembered,
+    parents: Parents,
     /// Held while something is renamed, because that locks two directories.
     renaming: Mutex<()>,
     watches: Watches,
@@ -223,6 +226,7 @@ impl LocalDir {
                 nodes: Slab::default(),
                 names: DirNamesCache::new(options.known_names),
                 remembered,
+                parents: Parents::default(),
                 renaming: Mutex::new(()),
                 watches: Watches::default(),
                 securing: Mutex::new(()),
@@ -317,6 +321,7 @@ impl Drop for LocalDir {
     /// Whoever waits for a change waits in vain.
     fn drop(&mut self) {
         self.inner.watches.close();
+        self.inner.parents.close();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Renaming, linking and removing.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     sync::Arc,
 };
 
@@ -20,12 +20,13 @@ use super::{
     meta::Stat,
     names,
     node::{Node, join, split},
+    parents::Parent,
     streams::is_private,
 };
 
 /// The name under which something is open, found again.
 struct Name {
-    dir: OwnedFd,
+    dir: Arc<Parent>,
     name: Vec<u8>,
     /// What the name itself is: a link that the file was opened through, or the kind of the node.
     kind: FileType,
@@ -50,8 +51,8 @@ impl Inner {
             return self.unlink_stream(stream, node.id().stream, scan);
         }
         let found = self.name_of(&node)?;
-        let dir = found.dir.as_fd();
-        let cell = self.names.of(Stat::of(dir)?.node());
+        let dir = found.dir.fd();
+        let cell = self.names.of(found.dir.id());
         let mut known = lock_for(&cell.names, scan)?;
         let flags = match found.kind {
             FileType::Directory => AtFlags::REMOVEDIR,
@@ -60,6 +61,11 @@ impl Inner {
         match unlinkat(dir, &found.name, flags) {
             Ok(()) => {
                 known.removed(dir, &found.name);
+                drop(known);
+                if node.is_directory() {
+                    self.parents.gone(node.id());
+                }
+                self.parents.removed_from(split(&node.path()).0, &found.dir);
                 if self.streams.are_kept()
                     && let Ok(stat) = Stat::of(node.fd())
                     && stat.links() == 0
@@ -96,8 +102,8 @@ impl Inner {
         // Two directories are locked only by whoever holds this, so no two wait for each other.
         let _renaming = lock_for(&self.renaming, scan)?;
         let from = self.name_of(&node)?;
-        let from_dir = from.dir.as_fd();
-        let (from_id, to_id) = (Stat::of(from_dir)?.node(), Stat::of(to_dir)?.node());
+        let from_dir = from.dir.fd();
+        let (from_id, to_id) = (from.dir.id(), Stat::of(to_dir)?.node());
         let from_cell = self.names.of(from_id);
         let to_cell = self.names.of(to_id);
         let mut to_known = lock_for(&to_cell.names, scan)?;
@@ -235,7 +241,7 @@ impl Inner {
             }
         }
         let from = self.name_of(node)?;
-        Ok(linkat(&from.dir, &from.name, dir, name, AtFlags::empty())?)
+        Ok(linkat(from.dir.fd(), &from.name, dir, name, AtFlags::empty())?)
     }
 
     /// Finds the name of an open file: under the path that it had, or under the one that the kernel
@@ -264,8 +270,15 @@ impl Inner {
 
     fn name_at(&self, node: &Node, path: &[u8]) -> rustix::io::Result<Option<Name>> {
         let (parent, name) = split(path);
+        if let Some(dir) = self.parents.find(parent)
+            && let Ok(stat) = Stat::at(dir.fd(), name)
+            && stat.node() == node.id()
+        {
+            return Ok(Some(Name { dir, name: name.to_vec(), kind: stat.kind() }));
+        }
         let dir = self.root.open(parent, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
-        let stat = Stat::at(dir.as_fd(), name)?;
+        let dir = Arc::new(Parent::new(dir)?);
+        let stat = Stat::at(dir.fd(), name)?;
         let mut is_it = stat.node() == node.id();
         if !is_it && stat.kind() == FileType::Symlink {
             let target = self.root.open(path, OFlags::PATH, Mode::empty())?;

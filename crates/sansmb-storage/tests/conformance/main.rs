@@ -47,7 +47,7 @@ rules! {
         shared_blocks, created_survives_writes, large_reads_and_writes, concurrent_use,
         huge_offset_takes_no_room;
     removal: unlink_while_open, directories_must_be_empty, unlink_never_hits_another_file, is_empty,
-        root_stays, unlink_in_renamed_directory, unlink_twice;
+        root_stays, unlink_in_renamed_directory, unlink_of_many_hits_no_other_file, unlink_twice;
     object_id: object_ids_are_kept_or_refused;
     quota: quotas_are_kept_or_refused;
     integrity: integrity_is_kept_and_inherited_or_refused;

@@ -97,6 +97,30 @@ pub(crate) fn unlink_in_renamed_directory(s: &dyn Storage) {
     assert_eq!(content(s, "a/b/file"), "2");
 }
 
+pub(crate) fn unlink_of_many_hits_no_other_file(s: &dyn Storage) {
+    mkdir(s, "a");
+    let names = ["1", "2", "3", "4", "5"].map(|name| format!("a/{name}"));
+    let handles = names.each_ref().map(|name| create(s, name));
+    let unlinked = |range: std::ops::Range<usize>| {
+        for handle in &handles[range] {
+            unlink(s, *handle).unwrap();
+            close(s, *handle);
+        }
+    };
+    unlinked(0..3);
+    // Right after, the directory is elsewhere, and other files have the names.
+    rename(s, open(s, "a"), "moved", false).unwrap();
+    mkdir(s, "a");
+    names.iter().for_each(|name| file(s, name, "other"));
+    unlinked(3..5);
+    assert!(list(s, "moved").is_empty());
+    assert_eq!(list(s, "a"), ["1", "2", "3", "4", "5"]);
+    // Those go too, and then both directories.
+    names.iter().for_each(|name| remove(s, name));
+    ["a", "moved"].iter().for_each(|name| remove(s, name));
+    assert!(list(s, "").is_empty());
+}
+
 pub(crate) fn unlink_twice(s: &dyn Storage) {
     file(s, "file", "");
     let (one, two) = (open(s, "file"), open(s, "file"));
