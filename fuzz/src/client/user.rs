@@ -17,6 +17,7 @@ use sansmb::{
 };
 use sansmb_crypto::NullCrypto;
 
+use super::host::MAY_PASS;
 use crate::wire::print;
 
 /// Something to ask the server for.
@@ -33,6 +34,8 @@ pub enum Request {
     ChangeNotify,
     QueryInfo,
     SetInfo,
+    /// A READ whose payload may pass.
+    ReadAside(u32),
 }
 
 /// A log-on that goes as the byte says.
@@ -180,13 +183,17 @@ impl User {
 
     pub(crate) fn request(&mut self, client: &mut Client, nth: u8, what: Request, now: Now) {
         let to = self.tree(nth);
-        if let Request::Write(n, own) = what {
-            let file = FileId { persistent: 1, volatile: 1 };
-            let op = client.write(to, file, 0, payload(n, own), now);
-            self.began(op);
-            return;
-        }
-        let ops = client.compound(to, vec![member(what)], now);
+        let ops = match what {
+            Request::Write(n, own) => {
+                let file = FileId { persistent: 1, volatile: 1 };
+                vec![client.write(to, file, 0, payload(n, own), now)]
+            }
+            Request::ReadAside(length) => {
+                let request = ReadRequest { length, minimum_count: MAY_PASS, ..Default::default() };
+                vec![client.read_aside(to, &request, now)]
+            }
+            _ => client.compound(to, vec![member(what)], now),
+        };
         ops.into_iter().for_each(|op| self.began(op));
     }
 
@@ -259,7 +266,9 @@ fn member(what: Request) -> Member {
         Request::Create => new::<op::Create>(&CreateRequest::default()),
         Request::Close => new::<op::Close>(&CloseRequest::default()),
         Request::Flush => new::<op::Flush>(&FlushRequest::default()),
-        Request::Read(length) => new::<op::Read>(&ReadRequest { length, ..Default::default() }),
+        Request::Read(length) | Request::ReadAside(length) => {
+            new::<op::Read>(&ReadRequest { length, ..Default::default() })
+        }
         Request::Write(n, own) => {
             let payload = payload(n, own);
             let request = sansmb::wire::WriteRequest::new(FileId::ANY, 0, sansmb::wire::Bulk(payload.len()));

@@ -6,7 +6,7 @@ use sansmb::{
     client::{OpId, TreeRef},
     conn::Payload,
     server::{CloseReason, Event, Kept, Reply},
-    wire::{FileId, NtStatus, WriteResponse},
+    wire::{FileId, NtStatus, SessionId, WriteResponse},
 };
 use sansmb_tests_core::{Pair, PairConfig};
 
@@ -168,6 +168,28 @@ fn a_message_id_that_was_used_ends_the_connection() {
     let end = pair.server_closed();
     assert!(matches!(end, Some(CloseReason::Credits(_))), "{end:?}");
     assert_eq!(Arc::strong_count(&kept[0]), 1, "nobody has them any more");
+}
+
+#[test]
+fn data_whose_session_goes_away_are_read_and_thrown_away() {
+    let (mut pair, to) = Pair::connected(|_| {});
+    let (ops, stream) = write(&mut pair, to, &[data(LEN, 1), data(LEN, 2)]);
+    let (before, after) = stream.split_at(LEN + 2 * HEAD);
+    pair.server.handle_input(pair.conn, before, pair.now);
+    assert_eq!(written(&mut pair), [data(LEN, 1)]);
+    assert_eq!(pair.server.poll_aside(pair.conn), Some(LEN));
+    let session = before[44..52].try_into().expect("eight bytes");
+    pair.server.end_session(SessionId(u64::from_le_bytes(session)));
+    assert_eq!(pair.server.poll_aside(pair.conn), None);
+    // What the driver has of them by now it still has.
+    let place = Place::default();
+    pair.server.took_aside(pair.conn, place.clone(), pair.now);
+    assert_eq!(Arc::strong_count(&place), 1);
+    pair.server.handle_input(pair.conn, after, pair.now);
+    pair.run();
+    assert!(written(&mut pair).is_empty());
+    let refused = pair.result(ops[1]).expect_err("nobody may write");
+    assert_eq!(refused.status(), Some(NtStatus::USER_SESSION_DELETED));
 }
 
 #[test]

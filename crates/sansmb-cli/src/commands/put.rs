@@ -36,12 +36,11 @@ use crate::{
 
 pub(super) async fn run(args: &Put, interrupt: &Interrupt) -> Result<()> {
     let (local, url) = (args.local.as_path(), &args.url);
-    let from_stdin = local == Path::new("-");
-    if from_stdin && args.recursive {
+    if is_stdin(local) && args.recursive {
         return Err(Failure::usage("standard input is one file, no directory"));
     }
     // Before any server is asked.
-    let source = if from_stdin { None } else { Some(fs::metadata(local).about(local.display())?) };
+    let source = if is_stdin(local) { None } else { Some(fs::metadata(local).about(local.display())?) };
     let is_dir = source.as_ref().is_some_and(fs::Metadata::is_dir);
     if is_dir && !args.recursive {
         return Err(Failure::refused(
@@ -53,6 +52,11 @@ pub(super) async fn run(args: &Put, interrupt: &Interrupt) -> Result<()> {
     put(&share, args, is_dir, interrupt).await
 }
 
+/// Whether the name stands for standard input.
+fn is_stdin(local: &Path) -> bool {
+    local == Path::new("-")
+}
+
 /// Copies what is here to a share.
 pub(super) async fn put(share: &Share, args: &Put, is_dir: bool, interrupt: &Interrupt) -> Result<()> {
     let (local, url) = (args.local.as_path(), &args.url);
@@ -60,7 +64,7 @@ pub(super) async fn put(share: &Share, args: &Put, is_dir: bool, interrupt: &Int
     let mut copy = Copy { share, interrupt, progress: &mut progress };
     let result = match is_dir {
         true => copy.dir(local, url).await,
-        false if local == Path::new("-") => copy.to(Source::stdin(), url, None).await,
+        false if is_stdin(local) => copy.to(Source::stdin(), url, None).await,
         false => copy.to(Source::file(local)?, url, Some(local)).await,
     };
     if args.access.json {

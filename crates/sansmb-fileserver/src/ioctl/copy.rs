@@ -43,8 +43,8 @@ pub(crate) struct Copying {
 enum Stage {
     /// The storage copies by itself.
     Copy,
-    /// The storage cannot: the data goes through memory.
-    Read,
+    /// The storage cannot: the data goes through memory. So much of the chunk was read.
+    Read(usize),
     Write,
     /// What lies behind the source becomes zeros.
     Zero,
@@ -110,7 +110,7 @@ impl FileServer {
             (Some(a), Some(b)) => Arc::ptr_eq(&a.share.config.storage, &b.share.config.storage),
             _ => false,
         };
-        let stage = if same_storage { Stage::Copy } else { Stage::Read };
+        let stage = if same_storage { Stage::Copy } else { Stage::Read(0) };
         let done = SrvCopychunkResponse::default();
         self.copy_next(id, Box::new(Copying { token, echo, source, chunks, done, stage, goal }));
     }
@@ -180,7 +180,7 @@ impl FileServer {
             return self.copy_over(id, *copying, NtStatus::FILE_LOCK_CONFLICT);
         }
         self.break_data(id);
-        if copying.stage == Stage::Read {
+        if let Stage::Read(_) = copying.stage {
             let into = MessageBuffer::with_capacity(chunk.length as usize);
             let job = Job::Read { handle: from, offset: chunk.source_offset, length: chunk.length, into };
             return self.job_for(id, source, job, Step::Copy(copying));
@@ -223,10 +223,10 @@ impl FileServer {
         let source = copying.source;
         match (copying.stage, outcome) {
             (Stage::Copy, Err(NtStatus::NOT_SUPPORTED)) => {
-                copying.stage = Stage::Read;
+                copying.stage = Stage::Read(0);
                 self.copy_next(id, copying);
             }
-            (Stage::Read, Ok(Done::Read(data))) if data.len() == chunk.length as usize => {
+            (Stage::Read(_), Ok(Done::Read(data))) if data.len() == chunk.length as usize => {
                 copying.stage = Stage::Write;
                 let data = data.into_bytes().into();
                 self.job_on(
@@ -240,7 +240,10 @@ impl FileServer {
                     Step::Copy(copying),
                 );
             }
-            (Stage::Read, Ok(Done::ReadPart(into))) if into.len() < chunk.length as usize => {
+            (Stage::Read(got), Ok(Done::ReadPart(into)))
+                if (got + 1..chunk.length as usize).contains(&into.len()) =>
+            {
+                copying.stage = Stage::Read(into.len());
                 let Some(handle) = self.file(source).map(|file| file.handle) else {
                     return self.copy_over(id, *copying, NtStatus::FILE_CLOSED);
                 };
@@ -249,7 +252,7 @@ impl FileServer {
             }
             (Stage::Copy | Stage::Write, Ok(Done::Written(n))) if n == u64::from(chunk.length) => {
                 if copying.stage == Stage::Write {
-                    copying.stage = Stage::Read;
+                    copying.stage = Stage::Read(0);
                 }
                 copying.chunks.pop_front();
                 copying.done.chunks_written += 1;
@@ -257,6 +260,8 @@ impl FileServer {
                 self.wrote(id);
                 self.copy_next(id, copying);
             }
+            // A storage that reads nothing at all would be asked for ever.
+            (_, Ok(Done::ReadPart(_))) => self.copy_over(id, *copying, NtStatus::INTERNAL_ERROR),
             // The source ends before the chunk does.
             (_, Ok(_)) => self.copy_over(id, *copying, NtStatus::INVALID_VIEW_SIZE),
             (_, Err(status)) => self.copy_over(id, *copying, status),

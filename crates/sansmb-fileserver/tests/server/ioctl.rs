@@ -211,6 +211,18 @@ fn a_copy_that_is_read_in_parts_is_whole() {
     assert_eq!((status, done.chunks_written, done.total_bytes_written), (NtStatus::SUCCESS, 1, 8));
     world.hold = false;
     assert_eq!(client.read(&mut world, target, 0, 100), Ok(b"12345678".to_vec()));
+    // Where no part comes to anything more, it would go on for ever.
+    world.hold = true;
+    let id = client.send_ioctl(&mut world, target, CtlCode::SRV_COPYCHUNK, &input, 12);
+    world.fail_held(0, NtStatus::NOT_SUPPORTED);
+    for _ in 0..2 {
+        assert_eq!(world.held_names(), ["Read"]);
+        let mut part = MessageBuffer::with_capacity(8);
+        part.extend_from_slice(b"123");
+        world.end_held(0, Ok(Done::ReadPart(part)));
+    }
+    let (status, done) = result(&client.answer(&mut world, id));
+    assert_eq!((status, done.chunks_written), (NtStatus::INTERNAL_ERROR, 0));
 }
 
 #[test]
