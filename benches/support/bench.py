@@ -145,10 +145,12 @@ class Bench:
         return timed(server.pid, command)
 
     def in_turns(self, *sides):
-        """The median cost of each side, which are run in turns; one run of each warms up."""
+        """The median cost of each side, which are run in turns; one run of each warms up. Who begins changes from turn
+        to turn: the second one finds the memory that the first one gave back."""
         costs = [[] for _ in sides]
         for turn in range(self.pairs + 1):
-            for kept, side in zip(costs, sides):
+            pairs = list(zip(costs, sides))
+            for kept, side in reversed(pairs) if turn % 2 else pairs:
                 cost = side()
                 if turn:
                     kept.append(cost)
