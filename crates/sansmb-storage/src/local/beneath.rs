@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
-    io::{Errno, Result, retry_on_intr},
+    io::{Errno, Result, fcntl_dupfd_cloexec, retry_on_intr},
 };
 
 use super::kept::descriptor;
@@ -43,6 +43,20 @@ impl Root {
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// The root itself, which is open already: for everything but reading its entries, where one's place in them would be
+    /// everybody's.
+    pub(super) fn itself(&self) -> Result<OwnedFd> {
+        fcntl_dupfd_cloexec(&self.fd, 0)
+    }
+
+    /// Opens a directory to find something in it: with O_PATH, or the root itself.
+    pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd> {
+        if path.is_empty() {
+            return self.itself();
+        }
+        self.open(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
     }
 
     /// As if the kernel had no `openat2`.

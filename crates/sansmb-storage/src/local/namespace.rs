@@ -276,7 +276,7 @@ impl Inner {
         {
             return Ok(Some(Name { dir, name: name.to_vec(), kind: stat.kind() }));
         }
-        let dir = self.root.open(parent, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        let dir = self.root.directory(parent)?;
         let dir = Arc::new(Parent::new(dir)?);
         let stat = Stat::at(dir.fd(), name)?;
         let mut is_it = stat.node() == node.id();

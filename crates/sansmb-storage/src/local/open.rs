@@ -29,7 +29,7 @@ use super::{
 /// A directory that a path leads to.
 #[derive(Debug)]
 pub(super) struct Located {
-    /// Opened with O_PATH.
+    /// Opened with O_PATH, but for the root.
     pub(super) fd: OwnedFd,
     /// Its path on disk.
     pub(super) disk: Vec<u8>,
@@ -243,7 +243,11 @@ impl Inner {
             _ => access(how.rights),
         };
         let mut path_only = false;
-        let mut result = patiently(how.may_wait, || self.root.open(disk, flags | access, Mode::empty()));
+        let mut result = if disk.is_empty() && !access.intersects(OFlags::WRONLY | OFlags::RDWR) {
+            self.root.itself()
+        } else {
+            patiently(how.may_wait, || self.root.open(disk, flags | access, Mode::empty()))
+        };
         match result {
             Err(Errno::ISDIR) => {
                 if how.want == Want::File {
@@ -306,17 +310,17 @@ impl Inner {
             return Err(NtStatus::OBJECT_PATH_NOT_FOUND.into());
         }
         let exact = to_disk_path(path)?;
-        match self.root.open(&exact, PATH | OFlags::DIRECTORY, Mode::empty()) {
+        match self.root.directory(&exact) {
             Ok(fd) => return Ok(Located { fd, disk: exact, share: path.to_vec() }),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(parent_status(errno).into()),
         }
-        let top = self.root.open(b"", PATH | OFlags::DIRECTORY, Mode::empty())?;
+        let top = self.root.itself()?;
         let mut at = Located { fd: top, disk: Vec::new(), share: Vec::new() };
         for name in path {
             let exact = names::to_disk(name)?;
             let disk = join(&at.disk, &exact);
-            match self.root.open(&disk, PATH | OFlags::DIRECTORY, Mode::empty()) {
+            match self.root.directory(&disk) {
                 Ok(fd) => {
                     at.share.push(Arc::clone(name));
                     at = Located { fd, disk, share: at.share };
@@ -327,7 +331,7 @@ impl Inner {
             }
             let real = self.spelling(&at, name, scan)?.ok_or(NtStatus::OBJECT_PATH_NOT_FOUND)?;
             let disk = join(&at.disk, &real);
-            let fd = match self.root.open(&disk, PATH | OFlags::DIRECTORY, Mode::empty()) {
+            let fd = match self.root.directory(&disk) {
                 Ok(fd) => fd,
                 Err(errno) => return Err(parent_status(errno).into()),
             };

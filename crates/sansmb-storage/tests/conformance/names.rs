@@ -156,6 +156,12 @@ pub(crate) fn listing_in_batches(s: &dyn Storage) {
     let other = open(s, "dir");
     batch(s, dir, true, 10);
     assert_eq!(batch(s, other, false, 1000).0.len(), 501);
+    // So has each of the root.
+    (0..9).for_each(|n| file(s, &format!("top{n}"), ""));
+    let (one, other) = (open(s, ""), open(s, ""));
+    assert_eq!(batch(s, one, true, 4).0.len(), 4);
+    assert_eq!(batch(s, other, true, 100).0.len(), 10);
+    assert_eq!(batch(s, one, false, 100).0.len(), 6);
 }
 
 pub(crate) fn listing_while_it_changes(s: &dyn Storage) {
