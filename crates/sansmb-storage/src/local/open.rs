@@ -424,7 +424,7 @@ pub(super) fn access(rights: Rights) -> OFlags {
     }
 }
 
-/// Whether a directory is one that a client set; it is open with O_PATH.
+/// Whether a directory is one that a client set; it is open to find something in it, maybe with O_PATH.
 fn is_reparse_point(dir: BorrowedFd<'_>) -> bool {
     Kept::of(dir, true).is_some_and(|kept| kept.reparse_tag != 0)
 }

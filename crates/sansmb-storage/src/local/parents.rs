@@ -22,7 +22,7 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// Most that are open at a time.
 const DIRECTORIES: usize = 8;
 
-/// A directory that is open with O_PATH.
+/// A directory that is open to find something in it.
 #[derive(Debug)]
 pub(super) struct Parent {
     fd: OwnedFd,
