@@ -202,9 +202,12 @@ fn a_copy_that_is_read_in_parts_is_whole() {
     let id = client.send_ioctl(&mut world, target, CtlCode::SRV_COPYCHUNK, &input, 12);
     world.fail_held(0, NtStatus::NOT_SUPPORTED);
     assert_eq!(world.held_names(), ["Read"]);
-    let mut part = MessageBuffer::with_capacity(8);
-    part.extend_from_slice(b"123");
-    world.end_held(0, Ok(Done::ReadPart(part)));
+    let part = || {
+        let mut part = MessageBuffer::with_capacity(8);
+        part.extend_from_slice(b"123");
+        Ok(Done::ReadPart(part))
+    };
+    world.end_held(0, part());
     assert_eq!(world.held_names(), ["Read"]);
     world.run_all();
     let (status, done) = result(&client.answer(&mut world, id));
@@ -217,9 +220,7 @@ fn a_copy_that_is_read_in_parts_is_whole() {
     world.fail_held(0, NtStatus::NOT_SUPPORTED);
     for _ in 0..2 {
         assert_eq!(world.held_names(), ["Read"]);
-        let mut part = MessageBuffer::with_capacity(8);
-        part.extend_from_slice(b"123");
-        world.end_held(0, Ok(Done::ReadPart(part)));
+        world.end_held(0, part());
     }
     let (status, done) = result(&client.answer(&mut world, id));
     assert_eq!((status, done.chunks_written), (NtStatus::INTERNAL_ERROR, 0));

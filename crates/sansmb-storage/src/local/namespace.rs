@@ -65,7 +65,7 @@ impl Inner {
                 if node.is_directory() {
                     self.parents.gone(node.id());
                 }
-                self.parents.removed_from(split(&node.path()).0, &found.dir);
+                self.parents.removed_from(&found.dir);
                 if self.streams.are_kept()
                     && let Ok(stat) = Stat::of(node.fd())
                     && stat.links() == 0
@@ -276,8 +276,7 @@ impl Inner {
         {
             return Ok(Some(Name { dir, name: name.to_vec(), kind: stat.kind() }));
         }
-        let dir = self.root.directory(parent)?;
-        let dir = Arc::new(Parent::new(dir)?);
+        let dir = Arc::new(Parent::new(self.root.directory(parent)?, parent)?);
         let stat = Stat::at(dir.fd(), name)?;
         let mut is_it = stat.node() == node.id();
         if !is_it && stat.kind() == FileType::Symlink {

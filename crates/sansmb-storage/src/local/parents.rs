@@ -27,12 +27,14 @@ const DIRECTORIES: usize = 8;
 pub(super) struct Parent {
     fd: OwnedFd,
     id: NodeId,
+    /// Path on disk beneath the root, where it was found.
+    path: Box<[u8]>,
 }
 
 impl Parent {
-    pub(super) fn new(fd: OwnedFd) -> rustix::io::Result<Self> {
+    pub(super) fn new(fd: OwnedFd, path: &[u8]) -> rustix::io::Result<Self> {
         let id = Stat::of(fd.as_fd())?.node();
-        Ok(Self { fd, id })
+        Ok(Self { fd, id, path: path.into() })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -68,8 +70,6 @@ struct Held {
 
 #[derive(Debug)]
 struct HeldOne {
-    /// Path on disk beneath the root.
-    path: Box<[u8]>,
     dir: Arc<Parent>,
     used: bool,
 }
@@ -78,26 +78,26 @@ impl Parents {
     /// The directory that was at this path a moment ago.
     pub(super) fn find(&self, path: &[u8]) -> Option<Arc<Parent>> {
         let mut held = lock(&self.held);
-        let one = held.dirs.iter_mut().find(|one| *one.path == *path)?;
+        let one = held.dirs.iter_mut().find(|one| *one.dir.path == *path)?;
         one.used = true;
         Some(Arc::clone(&one.dir))
     }
 
-    /// Something was removed from the directory at this path, and maybe more will be.
-    pub(super) fn removed_from(&self, path: &[u8], dir: &Arc<Parent>) {
+    /// Something was removed from a directory, and maybe more will be.
+    pub(super) fn removed_from(&self, dir: &Arc<Parent>) {
         let mut held = lock(&self.held);
-        if *held.last != *path {
-            held.last = path.into();
+        if held.last != dir.path {
+            held.last.clone_from(&dir.path);
             return;
         }
         if held.dirs.iter().any(|one| Arc::ptr_eq(&one.dir, dir)) || !self.watch(&mut held) {
             return;
         }
-        held.dirs.retain(|one| *one.path != *path);
+        held.dirs.retain(|one| one.dir.path != dir.path);
         if held.dirs.len() >= DIRECTORIES {
             held.dirs.remove(0);
         }
-        held.dirs.push(HeldOne { path: path.into(), dir: Arc::clone(dir), used: true });
+        held.dirs.push(HeldOne { dir: Arc::clone(dir), used: true });
     }
 
     /// A directory was removed.
@@ -137,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn dir() -> Arc<Parent> {
-        Arc::new(Parent::new(File::open(".").unwrap().into()).unwrap())
+    fn dir(path: &[u8]) -> Arc<Parent> {
+        Arc::new(Parent::new(File::open(".").unwrap().into(), path).unwrap())
     }
 
     /// With moments that do not end while a test runs.
@@ -155,13 +155,13 @@ mod tests {
 
     #[test]
     fn a_directory_stays_open_from_the_second_removal_on() {
-        let (parents, one, other) = (long(), dir(), dir());
-        parents.removed_from(b"a", &one);
+        let (parents, one, other) = (long(), dir(b"a"), dir(b"b"));
+        parents.removed_from(&one);
         assert!(parents.find(b"a").is_none());
-        parents.removed_from(b"b", &other);
-        parents.removed_from(b"a", &one);
+        parents.removed_from(&other);
+        parents.removed_from(&one);
         assert!(parents.find(b"a").is_none());
-        parents.removed_from(b"a", &one);
+        parents.removed_from(&one);
         assert!(Arc::ptr_eq(&parents.find(b"a").unwrap(), &one));
         assert!(parents.find(b"b").is_none());
     }
@@ -171,8 +171,8 @@ mod tests {
         let parents = Parents { moment: Duration::from_millis(5), ..Parents::default() };
         // For the second one somebody has to see to it again.
         for _ in 0..2 {
-            let one = dir();
-            (0..2).for_each(|_| parents.removed_from(b"a", &one));
+            let one = dir(b"a");
+            (0..2).for_each(|_| parents.removed_from(&one));
             let weak = Arc::downgrade(&one);
             drop(one);
             assert!(closed(&weak));
@@ -181,10 +181,10 @@ mod tests {
 
     #[test]
     fn it_is_closed_when_it_is_removed_and_when_the_share_goes_away() {
-        let (parents, one) = (long(), dir());
+        let (parents, one) = (long(), dir(b"a"));
         let ways: [fn(&Parents, NodeId); 2] = [Parents::gone, |parents, _| parents.close()];
         for gone in ways {
-            (0..2).for_each(|_| parents.removed_from(b"a", &one));
+            (0..2).for_each(|_| parents.removed_from(&one));
             assert!(parents.find(b"a").is_some());
             gone(&parents, one.id());
             assert!(parents.find(b"a").is_none());
@@ -193,11 +193,12 @@ mod tests {
 
     #[test]
     fn there_are_never_many() {
-        let (parents, dirs) = (long(), [(); 2 * DIRECTORIES].map(|()| dir()));
-        for (number, dir) in dirs.iter().enumerate() {
-            (0..2).for_each(|_| parents.removed_from(&[number as u8], dir));
+        let (parents, last) = (long(), 2 * DIRECTORIES as u8);
+        for number in 1..=last {
+            let dir = dir(&[number]);
+            (0..2).for_each(|_| parents.removed_from(&dir));
             assert!(lock(&parents.held).dirs.len() <= DIRECTORIES);
         }
-        assert!(parents.find(&[2 * DIRECTORIES as u8 - 1]).is_some());
+        assert!(parents.find(&[last]).is_some());
     }
 }

@@ -4,7 +4,11 @@
 //! Only of file systems that note each change of an attribute in the change time, and only where that is so old
 //! that another change would show in it.
 
-use std::{collections::HashMap, os::fd::BorrowedFd, sync::Mutex};
+use std::{
+    collections::{HashMap, HashSet},
+    os::fd::BorrowedFd,
+    sync::{Arc, Mutex},
+};
 
 use rustix::fs::fstatfs;
 use sansmb::wire::{FileAttributes, dtyp::Sid};
@@ -42,16 +46,14 @@ type Told = (FileAttributes, Option<Sid>);
 struct Files {
     files: HashMap<u64, Plain>,
     /// What was told of any of them.
-    told: Vec<Told>,
-    /// Where in it.
-    at: HashMap<Told, u16>,
+    told: HashSet<Arc<Told>>,
 }
 
 /// A file that has no attributes but perhaps one whose name tells everything.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Plain {
     stamp: Stamp,
-    told: Option<u16>,
+    told: Option<Arc<Told>>,
 }
 
 impl Remembered {
@@ -90,12 +92,8 @@ impl Files {
     /// What is kept beside a file, if that is known.
     fn find(&self, number: u64, stamp: Stamp) -> Option<Option<Kept>> {
         let plain = self.files.get(&number).filter(|plain| plain.stamp == stamp)?;
-        let told = plain.told.and_then(|at| self.told.get(usize::from(at)));
-        Some(told.map(|(attributes, owner)| Kept {
-            attributes: *attributes,
-            owner: *owner,
-            ..Kept::default()
-        }))
+        let kept = |&(attributes, owner): &Told| Kept { attributes, owner, ..Kept::default() };
+        Some(plain.told.as_deref().map(kept))
     }
 
     fn insert(&mut self, number: u64, stamp: Stamp, told: Option<Told>) {
@@ -103,9 +101,11 @@ impl Files {
             *self = Self::default();
         }
         let told = told.map(|told| {
-            *self.at.entry(told).or_insert_with(|| {
-                self.told.push(told);
-                self.told.len() as u16 - 1
+            let known = self.told.get(&told).cloned();
+            known.unwrap_or_else(|| {
+                let told = Arc::new(told);
+                self.told.insert(Arc::clone(&told));
+                told
             })
         });
         self.files.insert(number, Plain { stamp, told });
