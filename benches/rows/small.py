@@ -8,9 +8,10 @@ import json
 import os
 import re
 import statistics
+from functools import partial
 from pathlib import Path
 
-from support.bench import PROGRAM, USER, need
+from support.bench import PROGRAM, USER, in_turns, need
 from support.cost import cpu_seconds, descendants, run
 from support.table import Row
 
@@ -32,13 +33,9 @@ def rows(bench, goal):
             yield from torture(bench, goal, name)
 
 
-def in_turns(bench, measure):
+def either(bench, measure):
     """What every measured run of either server gave."""
-    runs = ([], [])
-    for _ in range(bench.pairs):
-        for kept, server in zip(runs, (bench.ours, bench.smbd)):
-            kept.append(measure(server))
-    return runs
+    return in_turns(bench.pairs, [partial(measure, server) for server in (bench.ours, bench.smbd)])
 
 
 def small_files(bench, goal, connections):
@@ -48,7 +45,7 @@ def small_files(bench, goal, connections):
         said = run([PROGRAM, "bench", *sizes, "--json", "-U", USER, server.url()], env=ONE_THREAD)
         return [(line["what"], line["per_second"]) for line in map(json.loads, said.splitlines())]
 
-    ours, theirs = in_turns(bench, measure)
+    ours, theirs = either(bench, measure)
     over = "1 connection" if connections == 1 else f"{connections} connections"
     for work, (what, _) in enumerate(ours[0]):
         our_rate, their_rate = (statistics.median(run[work][1] for run in runs) for runs in (ours, theirs))
@@ -56,7 +53,7 @@ def small_files(bench, goal, connections):
 
 
 def torture(bench, goal, name):
-    ours, theirs = in_turns(bench, lambda server: ask(server, name))
+    ours, theirs = either(bench, lambda server: ask(server, name))
     (our_rate, our_cpu), (their_rate, their_cpu) = (map(statistics.median, zip(*runs)) for runs in (ours, theirs))
     yield Row(goal, f"{name}, rate: ours / smbd", our_rate, their_rate, "/s", 1, our_rate / their_rate)
     what = f"{name}, CPU time an operation: ours / smbd"

@@ -41,6 +41,17 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def in_turns(times, sides):
+    """What each side gave in each of its runs. Who begins changes from turn to turn: the second one finds the memory
+    that the first one gave back."""
+    runs = [[] for _ in sides]
+    for turn in range(times):
+        pairs = list(zip(runs, sides))
+        for kept, side in reversed(pairs) if turn % 2 else pairs:
+            kept.append(side())
+    return runs
+
+
 class Server:
     """A server with one share named `share`."""
 
@@ -145,16 +156,8 @@ class Bench:
         return timed(server.pid, command)
 
     def in_turns(self, *sides):
-        """The median cost of each side, which are run in turns; one run of each warms up. Who begins changes from turn
-        to turn: the second one finds the memory that the first one gave back."""
-        costs = [[] for _ in sides]
-        for turn in range(self.pairs + 1):
-            pairs = list(zip(costs, sides))
-            for kept, side in reversed(pairs) if turn % 2 else pairs:
-                cost = side()
-                if turn:
-                    kept.append(cost)
-        return [Cost.median(kept) for kept in costs]
+        """The median cost of each side, which are run in turns; one run of each warms up."""
+        return [Cost.median(runs[1:]) for runs in in_turns(self.pairs + 1, sides)]
 
     def transfer(self, goal, what, wanted, ours, theirs):
         """A row of two that move the large file, given as functions that tell their cost."""
